@@ -1,0 +1,435 @@
+"""Static pod manifests of etcd and the control plane.
+
+Source: kubeadm, ``cmd/kubeadm/app/phases/controlplane`` and ``phases/etcd``, ``util/staticpod``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kcompile import images, network, yamlfmt
+from kcompile.artifact import PRIVATE_MODE, Artifact
+from kcompile.flags import Args, arguments
+from kcompile.hosts import KUBERNETES_DIR, Host, ResolvedCluster
+from kcompile.keyring import Keyring, control_plane_leaves, kubeconfig_leaves
+from kcompile.spec import Component, EnvVar, HostPathMount
+from kcompile.versions.table import Probes
+
+MANIFESTS_DIR = f"{KUBERNETES_DIR}/manifests"
+_AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
+_SYSTEM_CA_MOUNTS = (
+    ("ca-certs", "/etc/ssl/certs"),
+    ("etc-ca-certificates", "/etc/ca-certificates"),
+    ("usr-local-share-ca-certificates", "/usr/local/share/ca-certificates"),
+    ("usr-share-ca-certificates", "/usr/share/ca-certificates"),
+)
+_FLEXVOLUME_DIR = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """A host path mounted at the same path in the container."""
+
+    name: str
+    host_path: str
+    mount_path: str
+    read_only: bool
+    path_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pod:
+    """What is particular to one static pod."""
+
+    name: str
+    image: str
+    args: Mapping[str, str]
+    extra_args: Args
+    extra_envs: Sequence[EnvVar]
+    mounts: Sequence[_Mount]
+    mounts_in_order: bool = False
+    probes: Probes
+    probe_host: str | None
+    probe_port: int
+    probe_scheme: str
+    requests: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+def _read_only(name: str, path: str, kind: str = "DirectoryOrCreate") -> _Mount:
+    return _Mount(name, path, path, True, kind)
+
+
+def _mounts(defaults: Iterable[_Mount], extra: Iterable[HostPathMount]) -> list[_Mount]:
+    """By name, an extra volume in place of a default one of its name (as kubeadm's maps do)."""
+    found = {mount.name: mount for mount in defaults}
+    found |= {e.name: _Mount(e.name, e.host_path, e.mount_path, e.read_only, e.path_type) for e in extra}
+    return [found[name] for name in sorted(found)]
+
+
+def _probe(path: str, pod: _Pod, port: int | str, **timing: int) -> dict[str, Any]:
+    get = {"path": path, "port": port, "scheme": pod.probe_scheme}
+    if pod.probe_host is not None:
+        get["host"] = pod.probe_host
+    return {"httpGet": get, "timeoutSeconds": 15, **timing}
+
+
+def _manifest(cluster: ResolvedCluster, pod: _Pod) -> bytes:
+    version = cluster.version
+    port: int | str = "probe-port" if version.names_probe_ports else pod.probe_port
+    container: dict[str, Any] = {
+        "command": [pod.name, *arguments(pod.args, pod.extra_args, extra_follow=cluster.extra_args_follow)],
+        "image": pod.image,
+        "imagePullPolicy": "IfNotPresent",
+        "livenessProbe": _probe(
+            pod.probes.liveness, pod, port, failureThreshold=8, initialDelaySeconds=10, periodSeconds=10
+        ),
+        "name": pod.name,
+        "resources": {"requests": dict(pod.requests)},
+        "startupProbe": _probe(
+            pod.probes.startup, pod, port, failureThreshold=24, initialDelaySeconds=10, periodSeconds=10
+        ),
+        "volumeMounts": [
+            {"mountPath": m.mount_path, "name": m.name, **({"readOnly": True} if m.read_only else {})}
+            for m in pod.mounts
+        ],
+    }
+    if pod.probes.readiness is not None:
+        container["readinessProbe"] = _probe(pod.probes.readiness, pod, port, failureThreshold=3, periodSeconds=1)
+    if version.names_probe_ports:
+        container["ports"] = [{"containerPort": pod.probe_port, "name": "probe-port", "protocol": "TCP"}]
+    if pod.extra_envs:
+        container["env"] = [{"name": e.name, **({"value": e.value} if e.value else {})} for e in pod.extra_envs]
+    metadata: dict[str, Any] = {
+        "annotations": dict(pod.annotations),
+        "labels": {"component": pod.name, "tier": "control-plane"},
+        "name": pod.name,
+        "namespace": "kube-system",
+    }
+    if version.writes_creation_timestamp:
+        metadata["creationTimestamp"] = None
+    return yamlfmt.dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": metadata,
+            "spec": {
+                "containers": [container],
+                "hostNetwork": True,
+                "priority": 2000001000,
+                "priorityClassName": "system-node-critical",
+                "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+                "volumes": [
+                    {"hostPath": {"path": m.host_path, "type": m.path_type}, "name": m.name}
+                    for m in sorted(pod.mounts, key=lambda m: m.name)
+                ],
+            },
+            "status": {},
+        }
+    )
+
+
+def authorization_modes(requested: str) -> str:
+    """The valid ones among the modes asked for, or Node and RBAC when none is (kubeadm's getAuthzModes)."""
+    valid = [mode for mode in requested.split(",") if mode in _AUTHORIZATION_MODES]
+    return ",".join(valid) or "Node,RBAC"
+
+
+def _loopback(host: Host) -> str:
+    """The loopback address of the advertise address's family."""
+    return "::1" if ":" in host.address else "127.0.0.1"
+
+
+def _kube_apiserver(cluster: ResolvedCluster, host: Host) -> _Pod:
+    spec = cluster.cluster.spec
+    component: Component = spec.api_server
+    path = cluster.pki_path
+    args = {
+        "advertise-address": host.address,
+        "allow-privileged": "true",
+        "client-ca-file": path("ca.crt"),
+        "enable-admission-plugins": "NodeRestriction",
+        "enable-bootstrap-token-auth": "true",
+        "kubelet-client-certificate": path("apiserver-kubelet-client.crt"),
+        "kubelet-client-key": path("apiserver-kubelet-client.key"),
+        "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
+        "proxy-client-cert-file": path("front-proxy-client.crt"),
+        "proxy-client-key-file": path("front-proxy-client.key"),
+        "requestheader-allowed-names": "front-proxy-client",
+        "requestheader-client-ca-file": path("front-proxy-ca.crt"),
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+        "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-username-headers": "X-Remote-User",
+        "secure-port": str(host.settings.bind_port),
+        "service-account-issuer": f"https://kubernetes.default.svc.{spec.networking.dns_domain}",
+        "service-account-key-file": path("sa.pub"),
+        "service-account-signing-key-file": path("sa.key"),
+        "service-cluster-ip-range": spec.networking.service_subnet,
+        "tls-cert-file": path("apiserver.crt"),
+        "tls-private-key-file": path("apiserver.key"),
+    }
+    mounts = [_read_only("k8s-certs", spec.pki.certificates_dir), *(_read_only(*m) for m in _SYSTEM_CA_MOUNTS)]
+    external = spec.etcd.external
+    if external is None:
+        local_args = spec.etcd.local.extra_args if spec.etcd.local else {}
+        own_urls = local_args.get("advertise-client-urls")
+        args |= {
+            "etcd-cafile": path("etcd/ca.crt"),
+            "etcd-certfile": path("apiserver-etcd-client.crt"),
+            "etcd-keyfile": path("apiserver-etcd-client.key"),
+            "etcd-servers": own_urls[-1] if own_urls else f"https://{network.join_host_port(_loopback(host), 2379)}",
+        }
+    else:
+        args["etcd-servers"] = ",".join(external.endpoints)
+        if external.ca_file:
+            args["etcd-cafile"] = external.ca_file
+        if external.cert_file and external.key_file:
+            args |= {"etcd-certfile": external.cert_file, "etcd-keyfile": external.key_file}
+        files = (external.ca_file, external.cert_file, external.key_file)
+        mounts += _etcd_certificate_mounts([f for f in files if f], spec.pki.certificates_dir)
+    extra_args = dict(component.extra_args)
+    if "authorization-mode" in extra_args and extra_args["authorization-mode"]:
+        extra_args["authorization-mode"] = (authorization_modes(extra_args["authorization-mode"][-1]),)
+    elif "authorization-config" not in extra_args:
+        args["authorization-mode"] = "Node,RBAC"
+    endpoint_annotation = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
+    return _Pod(
+        name="kube-apiserver",
+        image=images.component(cluster, "kube-apiserver"),
+        args=args,
+        extra_args=extra_args,
+        extra_envs=component.extra_envs,
+        mounts=_mounts(mounts, component.extra_volumes),
+        probes=Probes("/livez", "/livez", "/readyz"),
+        probe_host=_probe_host(_last(extra_args, "advertise-address"), host.address),
+        probe_port=host.settings.bind_port,
+        probe_scheme="HTTPS",
+        requests={"cpu": "250m"},
+        annotations={endpoint_annotation: host.api_endpoint},
+    )
+
+
+def _last(args: Args, name: str) -> str | None:
+    values = args.get(name)
+    return values[-1] if values else None
+
+
+def _probe_host(requested: str | None, default: str | None) -> str | None:
+    """Where to probe: the address a flag names; none for an unspecified one (kubeadm's getProbeAddress)."""
+    if requested is None:
+        return default
+    return None if requested in ("0.0.0.0", "::") else requested  # noqa: S104
+
+
+def _etcd_certificate_mounts(files: Sequence[str], certificates_dir: str) -> list[_Mount]:
+    """The directories of an external etcd's files that no other mount covers (kubeadm's getEtcdCertVolumes)."""
+    covered = ("/etc/ssl/certs", "/etc/pki/ca-trust", "/etc/pki/tls/certs", *(p for _, p in _SYSTEM_CA_MOUNTS))
+    found: set[str] = set()
+    for directory in (file.rpartition("/")[0] for file in files):
+        if directory.startswith((*covered, certificates_dir)):
+            continue
+        if any(directory.startswith(known) for known in found):
+            continue
+        found = {known for known in found if not known.startswith(directory)} | {directory}
+    return [_read_only(f"etcd-certs-{number}", directory) for number, directory in enumerate(sorted(found))]
+
+
+def _kube_controller_manager(cluster: ResolvedCluster, host: Host) -> _Pod:
+    spec = cluster.cluster.spec
+    component: Component = spec.controller_manager
+    path = cluster.pki_path
+    kubeconfig = f"{KUBERNETES_DIR}/controller-manager.conf"
+    args = {
+        "authentication-kubeconfig": kubeconfig,
+        "authorization-kubeconfig": kubeconfig,
+        "bind-address": _loopback(host),
+        "client-ca-file": path("ca.crt"),
+        "cluster-name": cluster.name,
+        "cluster-signing-cert-file": path("ca.crt"),
+        "cluster-signing-key-file": path("ca.key"),
+        "controllers": "*,bootstrapsigner,tokencleaner",
+        "kubeconfig": kubeconfig,
+        "leader-elect": "true",
+        "requestheader-client-ca-file": path("front-proxy-ca.crt"),
+        "root-ca-file": path("ca.crt"),
+        "service-account-private-key-file": path("sa.key"),
+        "use-service-account-credentials": "true",
+    }
+    if spec.networking.pod_subnet:
+        args |= {
+            "allocate-node-cidrs": "true",
+            "cluster-cidr": spec.networking.pod_subnet,
+            "service-cluster-ip-range": spec.networking.service_subnet,
+        }
+    mounts = [
+        _read_only("k8s-certs", spec.pki.certificates_dir),
+        _read_only("kubeconfig", kubeconfig, "FileOrCreate"),
+        *(_read_only(*m) for m in _SYSTEM_CA_MOUNTS),
+    ]
+    if cluster.version.mounts_flexvolume_dir:
+        directory = _last(component.extra_args, "flex-volume-plugin-dir") or _FLEXVOLUME_DIR
+        mounts.append(_Mount("flexvolume-dir", directory, directory, False, "DirectoryOrCreate"))
+    return _Pod(
+        name="kube-controller-manager",
+        image=images.component(cluster, "kube-controller-manager"),
+        args=args,
+        extra_args=component.extra_args,
+        extra_envs=component.extra_envs,
+        mounts=_mounts(mounts, component.extra_volumes),
+        probes=Probes("/healthz", "/healthz"),
+        probe_host=_probe_host(_last(component.extra_args, "bind-address"), _loopback(host)),
+        probe_port=10257,
+        probe_scheme="HTTPS",
+        requests={"cpu": "200m"},
+        annotations={},
+    )
+
+
+def _kube_scheduler(cluster: ResolvedCluster, host: Host) -> _Pod:
+    component = cluster.cluster.spec.scheduler
+    kubeconfig = f"{KUBERNETES_DIR}/scheduler.conf"
+    return _Pod(
+        name="kube-scheduler",
+        image=images.component(cluster, "kube-scheduler"),
+        args={
+            "authentication-kubeconfig": kubeconfig,
+            "authorization-kubeconfig": kubeconfig,
+            "bind-address": _loopback(host),
+            "kubeconfig": kubeconfig,
+            "leader-elect": "true",
+        },
+        extra_args=component.extra_args,
+        extra_envs=component.extra_envs,
+        mounts=_mounts([_read_only("kubeconfig", kubeconfig, "FileOrCreate")], component.extra_volumes),
+        probes=cluster.version.scheduler_probes,
+        probe_host=_probe_host(_last(component.extra_args, "bind-address"), _loopback(host)),
+        probe_port=10259,
+        probe_scheme="HTTPS",
+        requests={"cpu": "100m"},
+        annotations={},
+    )
+
+
+def _peer_url(host: Host) -> str:
+    return f"https://{network.join_host_port(host.address, 2380)}"
+
+
+def _etcd_membership(cluster: ResolvedCluster, host: Host) -> dict[str, str]:
+    """Which members an etcd looks for when it starts with an empty disk.
+
+    Before ``bootstrapped`` all declared members found one cluster together, in any order. Afterwards a member
+    with an empty disk may only join the one that exists.
+    """
+    members = ",".join(f"{peer.name}={_peer_url(peer)}" for peer in cluster.control_plane)
+    if cluster.cluster.spec.control_plane.bootstrapped:
+        return {"initial-cluster": members, "initial-cluster-state": "existing"}
+    if len(cluster.control_plane) > 1:
+        return {"initial-cluster": members, "initial-cluster-state": "new"}
+    return {"initial-cluster": f"{host.name}={_peer_url(host)}"}
+
+
+def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
+    local = cluster.cluster.spec.etcd.local
+    data_dir = local.data_dir if local else "/var/lib/etcd"
+    extra_args = local.extra_args if local else {}
+    path = cluster.pki_path
+    client_url = f"https://{network.join_host_port(host.address, 2379)}"
+    metrics_url = f"http://{network.join_host_port(_loopback(host), 2381)}"
+    certificates = path("etcd")
+    return _Pod(
+        name="etcd",
+        image=images.etcd(cluster),
+        args={
+            "advertise-client-urls": client_url,
+            "cert-file": path("etcd/server.crt"),
+            "client-cert-auth": "true",
+            "data-dir": data_dir,
+            "initial-advertise-peer-urls": _peer_url(host),
+            "key-file": path("etcd/server.key"),
+            "listen-client-urls": f"https://{network.join_host_port(_loopback(host), 2379)},{client_url}",
+            "listen-metrics-urls": metrics_url,
+            "listen-peer-urls": _peer_url(host),
+            "name": host.name,
+            "peer-cert-file": path("etcd/peer.crt"),
+            "peer-client-cert-auth": "true",
+            "peer-key-file": path("etcd/peer.key"),
+            "peer-trusted-ca-file": path("etcd/ca.crt"),
+            "snapshot-count": "10000",
+            "trusted-ca-file": path("etcd/ca.crt"),
+            **dict(cluster.version.etcd_args),
+            **_etcd_membership(cluster, host),
+        },
+        extra_args=extra_args,
+        extra_envs=local.extra_envs if local else (),
+        mounts=(
+            _Mount("etcd-data", data_dir, data_dir, False, "DirectoryOrCreate"),
+            _Mount("etcd-certs", certificates, certificates, False, "DirectoryOrCreate"),
+        ),
+        probes=cluster.version.etcd_probes,
+        probe_host=_loopback(host),
+        probe_port=2381,
+        probe_scheme="HTTP",
+        requests={"cpu": "100m", "memory": "100Mi"},
+        annotations={"kubeadm.kubernetes.io/etcd.advertise-client-urls": client_url},
+    )
+
+
+_PODS = {
+    "etcd": _etcd,
+    "kube-apiserver": _kube_apiserver,
+    "kube-controller-manager": _kube_controller_manager,
+    "kube-scheduler": _kube_scheduler,
+}
+
+
+def _credentials_digests(cluster: ResolvedCluster, keyring: Keyring, host: Host) -> dict[str, str]:
+    """For each pod, a digest of the public part of the credentials that it loads when it starts.
+
+    It changes when one of them does, so that a renewal restarts the pods that need it and no others.
+    """
+    leaves = {leaf.name: leaf for leaf in control_plane_leaves(cluster, host)} | kubeconfig_leaves(cluster, host)
+    certificates = {name: keyring.credential(leaf).certificate for name, leaf in leaves.items()}
+    bundles = {"ca": keyring.bundle("kubernetes"), "front-proxy-ca": keyring.bundle("front-proxy")}
+    if cluster.has_local_etcd:
+        bundles["etcd/ca"] = keyring.bundle("etcd")
+    known = certificates | bundles | {"sa.pub": keyring.service_account_public_keys()}
+    loaded = {
+        "etcd": ("etcd/ca", "etcd/server", "etcd/peer"),
+        "kube-apiserver": (
+            "ca",
+            "front-proxy-ca",
+            "etcd/ca",
+            "apiserver",
+            "apiserver-kubelet-client",
+            "apiserver-etcd-client",
+            "front-proxy-client",
+            "sa.pub",
+        ),
+        "kube-controller-manager": ("ca", "front-proxy-ca", "controller-manager.conf", "sa.pub"),
+        "kube-scheduler": ("ca", "scheduler.conf"),
+    }
+    digests = {}
+    for pod, names in loaded.items():
+        digest = hashlib.sha256()
+        for name in names:
+            content = known.get(name, b"")
+            digest.update(f"{name}:{len(content)}:".encode() + content)
+        digests[pod] = digest.hexdigest()
+    return digests
+
+
+def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
+    """The static pods of every control-plane host."""
+    for host in cluster.control_plane:
+        digests = _credentials_digests(cluster, keyring, host)
+        for name, build in _PODS.items():
+            if name == "etcd" and not cluster.has_local_etcd:
+                continue
+            pod = build(cluster, host)
+            own = {"kcompile.dev/credentials-sha256": digests[name]}
+            pod = replace(pod, annotations={**pod.annotations, **own})
+            content = _manifest(cluster, pod)
+            yield Artifact(f"{MANIFESTS_DIR}/{name}.yaml", content, host.name, PRIVATE_MODE)

@@ -1,0 +1,20 @@
+"""Command-line flags in the order in which kubeadm writes them (``util.ArgumentsToCommand``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Args = Mapping[str, tuple[str, ...]]
+"""Flags with their values; several values repeat the flag."""
+
+
+def arguments(base: Mapping[str, str], extra: Args, *, extra_follow: bool) -> list[str]:
+    """``--name=value`` words: the defaults sorted, without those that ``extra`` names, and ``extra``.
+
+    With ``extra_follow`` (kubeadm from 1.35 on) the extra flags come last in their own order; before, all
+    were sorted together by name and value.
+    """
+    defaults = sorted((name, value) for name, value in base.items() if name not in extra)
+    own = [(name, value) for name, values in extra.items() for value in values]
+    pairs = defaults + own if extra_follow else sorted(defaults + own)
+    return [f"--{name}={value}" for name, value in pairs]

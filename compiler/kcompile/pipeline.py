@@ -1,0 +1,202 @@
+"""The stages composed: load, validate, compile, seal, write; and a built tree opened again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kcompile import __version__, load, names, secretsfile, seal, sops, store, validate
+from kcompile.artifact import Artifact, TreeFile
+from kcompile.emit import (
+    addons,
+    certificates,
+    cluster_objects,
+    kubeconfigs,
+    kubelet,
+    manifests,
+    overview,
+    scripts,
+    static_pods,
+)
+from kcompile.errors import Path as FieldPath
+from kcompile.errors import Position, Problem, SecretsError, Severity, SpecError
+from kcompile.hosts import ResolvedCluster, resolve
+from kcompile.keyring import Keyring
+from kcompile.load import Document
+from kcompile.manifest import ClusterSecrets
+from kcompile.rules import agreement
+from kcompile.spec import Cluster
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec that was read and is valid."""
+
+    file: str
+    content: bytes
+    document: Document
+    cluster: Cluster
+    manifests: Mapping[str, bytes]
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did."""
+
+    root: Path
+    result: store.Result
+    warnings: tuple[Problem, ...]
+
+
+def read_spec(file: str, now: datetime) -> Spec:
+    """Load and validate a spec and the manifests that it names. Raises SpecError with every problem."""
+    content = load.read_file(file)
+    document = load.parse(file, content)
+    cluster, warnings = validate.cluster(document, now)
+    found: dict[str, bytes] = {}
+    problems = []
+    for index, path in enumerate(cluster.spec.manifests):
+        place = str(Path(file).parent / path)
+        try:
+            found[path] = load.read_file(place)
+            load.check_manifest(place, found[path])
+        except SpecError as error:
+            where: FieldPath = ("spec", "manifests", index)
+            first = error.problems[0]
+            problems.append(Problem(f"{place}: {first.message}", where, first.hint).at(document.position(where)))
+    if problems:
+        raise SpecError(problems)
+    return Spec(file, content, document, cluster, found, warnings)
+
+
+def check_agreement(spec: Spec, cluster: ResolvedCluster, secrets: ClusterSecrets) -> None:
+    """The spec and its secrets file must fit together. Raises SpecError or SecretsError."""
+
+    def placed(problems: Iterator[Problem]) -> list[Problem]:
+        return [problem.at(spec.document.position(problem.path)) for problem in problems]
+
+    contradictions = placed(agreement.contradictions(cluster, secrets))
+    lacking = placed(agreement.lacking(cluster, secrets))
+    if contradictions:
+        raise SpecError([*contradictions, *lacking])
+    if lacking:
+        raise SecretsError(lacking)
+
+
+def compile_cluster(cluster: ResolvedCluster, keyring: Keyring, extra: Mapping[str, bytes]) -> list[Artifact]:
+    """Every artifact of a cluster but those that describe the tree itself. A function of its arguments alone."""
+    return [
+        *certificates.emit(cluster, keyring),
+        *kubeconfigs.emit(cluster, keyring),
+        *static_pods.emit(cluster, keyring),
+        *kubelet.emit(cluster),
+        *cluster_objects.emit(cluster, keyring),
+        *addons.emit(cluster),
+        *manifests.emit(extra),
+        *scripts.emit(cluster, keyring),
+    ]
+
+
+def assemble(spec: Spec, opened: secretsfile.Opened, secrets_file: str) -> list[TreeFile]:
+    """The whole tree of a cluster: compiled, sealed, indexed and signed."""
+    cluster = resolve(spec.cluster)
+    check_agreement(spec, cluster, opened.secrets)
+    keyring = Keyring(cluster, opened.secrets)
+    artifacts = compile_cluster(cluster, keyring, spec.manifests)
+    inputs = {"spec": Path(spec.file).name, "secrets": Path(secrets_file).name}
+    artifacts += overview.emit(cluster, keyring, inputs, __version__)
+    objects = [a.path for a in artifacts if a.path.startswith("cluster/") and a.path.endswith((".yaml", ".yml"))]
+    objects.sort(key=lambda path: "" if path.startswith("cluster/manifests/") else path.rpartition("/")[2])
+    generated = [path for path in objects if not path.startswith("cluster/manifests/")]
+    artifacts.append(overview.kustomization([*generated, *(f"cluster/manifests/{path}" for path in spec.manifests)]))
+    by_host: dict[str, list[Artifact]] = {host.name: [] for host in cluster.hosts}
+    for artifact in artifacts:
+        if artifact.host is not None:
+            by_host[artifact.host].append(artifact)
+    artifacts += (scripts.install_script(cluster, host, by_host[host.name]) for host in cluster.hosts)
+
+    sealer = sops.Sealer(opened.data_key, opened.file.envelopes, spec.cluster.spec.pki.issued_at)
+    files: list[TreeFile] = []
+    on_host: dict[str, list[tuple[str, TreeFile]]] = {host.name: [] for host in cluster.hosts}
+    for artifact in artifacts:
+        file = seal.seal(artifact, sealer)
+        files.append(file)
+        if artifact.host is not None:
+            on_host[artifact.host].append((artifact.path, file))
+    files += (seal.seal(overview.host_index(host, on_host[host.name]), sealer) for host in cluster.hosts)
+    digests = {
+        "spec": {"file": inputs["spec"], "sha256": _digest(spec.content)},
+        "secrets": {"file": inputs["secrets"], "sha256": _digest(opened.content)},
+        "manifests": {path: _digest(content) for path, content in spec.manifests.items()},
+    }
+    files.append(seal.seal(overview.tree_manifest(cluster, keyring, digests, __version__, files), sealer))
+    return files
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def build(
+    file: str,
+    out: Path,
+    environ: Mapping[str, str],
+    now: datetime,
+    *,
+    allow_version_jump: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Built:
+    """Compile a spec into ``out/<cluster>``. ``progress`` is told how many of how many files are done."""
+    spec = read_spec(file, now)
+    root = out / spec.cluster.metadata.name
+    if not allow_version_jump:
+        _check_version_step(spec, root)
+    secrets_file = secretsfile.path_for(file)
+    hint = f"`kcompile secrets create {file}` makes it once; a build never does"
+    opened = secretsfile.open_file(secrets_file, environ, hint)
+    files = assemble(spec, opened, secrets_file)
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, len(files))
+
+    sealed_for = tuple(envelope.recipient for envelope in opened.file.envelopes)
+    warnings = [p.at(spec.document.position(p.path)) for p in agreement.recipients(resolve(spec.cluster), sealed_for)]
+    return Built(root, store.write(root, files, advance), (*spec.warnings, *warnings))
+
+
+def _check_version_step(spec: Spec, root: Path) -> None:
+    """Kubernetes is upgraded one minor at a time, and not downgraded. Raises SpecError."""
+    standing = store.standing_version(root)
+    try:
+        before = names.minor_version(names.kubernetes_version(standing)) if standing else None
+    except names.Invalid:
+        return
+    after = names.minor_version(spec.cluster.spec.kubernetes_version)
+    if before is not None and not before <= after <= before + 1:
+        path: FieldPath = ("spec", "kubernetesVersion")
+        message = f"the tree at {root} is for {standing}: Kubernetes goes up one minor at a time"
+        hint = "build the minor between first, or pass --allow-version-jump for a cluster that does not run yet"
+        raise SpecError(Problem(message, path, hint).at(spec.document.position(path)))
+
+
+def validate_file(file: str, now: datetime) -> tuple[Problem, ...]:
+    """Check a spec, or a secrets file by its public part, without any key; the warnings. Raises KcompileError."""
+    if secretsfile.is_secrets_file(file):
+        secretsfile.read(file)
+        return ()
+    spec = read_spec(file, now)
+    secrets_file = secretsfile.path_for(file)
+    if not Path(secrets_file).exists():
+        hint = f"`kcompile secrets create {file}` makes it"
+        position = Position(file, 1, 1)
+        missing = Problem(f"there is no {secrets_file}", hint=hint, severity=Severity.WARNING, position=position)
+        return (*spec.warnings, missing)
+    check_agreement(spec, resolve(spec.cluster), secretsfile.read(secrets_file))
+    return spec.warnings

@@ -1,0 +1,90 @@
+"""A built tree opened: the files of a host, the cluster's objects, the operator's kubeconfigs, in plain text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kcompile import identities, sops, store, yamlfmt, yamlread
+from kcompile.errors import Position, Problem, SecretsError, SpecError
+from kcompile.secret import Secret
+
+_CLUSTER = "cluster/"
+_ADMIN = "admin/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    path: str
+    sha256: str
+    mode: int
+
+
+class Tree:
+    """A tree that stands, by its own manifest. Sealed files are opened with the identities of ``environ``."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+        self._root = root
+        self._environ = environ
+        self._data_keys: dict[tuple[sops.Envelope, ...], Secret] = {}
+        manifest = store.load_json(root, "kcompile.json")
+        try:
+            files = manifest["files"]
+            if not isinstance(files, list):
+                raise TypeError
+            self._entries = [_Entry(str(f["path"]), str(f["sha256"]), int(str(f["mode"]), 8)) for f in files]
+        except (KeyError, TypeError, ValueError):
+            position = Position(str(root / "kcompile.json"), 1, 1)
+            raise SpecError(Problem("is no tree manifest of kcompile", position=position)) from None
+
+    def host(self, name: str) -> Iterator[tuple[str, bytes, int]]:
+        """A host's files as (path below /, content, mode). Raises KcompileError."""
+        known = sorted({e.path.split("/")[1] for e in self._entries if e.path.startswith("hosts/")})
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"hosts are {', '.join(known[:10])}"
+            raise SpecError(Problem(f"there is no host {name}", hint=hint, position=Position(str(self._root), 1, 1)))
+        for branch in ("rootfs/", "sealed/"):
+            prefix = f"hosts/{name}/{branch}"
+            for entry in self._entries:
+                if entry.path.startswith(prefix):
+                    yield entry.path.removeprefix(prefix), self._content(entry), entry.mode
+
+    def cluster(self) -> Iterator[tuple[str, bytes, int]]:
+        """The cluster's objects and what goes with them, sealed ones beside the others."""
+        for entry in self._entries:
+            if entry.path.startswith(_CLUSTER):
+                path = entry.path.removeprefix(_CLUSTER)
+                content = self._content(entry)
+                if path == "kustomization.yaml":
+                    content = content.replace(b"- sealed/", b"- ")
+                yield path.removeprefix("sealed/"), content, entry.mode
+
+    def admin(self) -> Iterator[tuple[str, bytes, int]]:
+        """The operator's kubeconfigs."""
+        for entry in self._entries:
+            if entry.path.startswith(_ADMIN):
+                yield entry.path.removeprefix(_ADMIN), self._content(entry), entry.mode
+
+    def _content(self, entry: _Entry) -> bytes:
+        content = store.read(self._root, entry.path, entry.sha256)
+        parts = entry.path.split("/")
+        is_sealed = parts[0] == "admin" or "sealed" in (parts[1], parts[2:3] and parts[2])
+        return self._open(str(self._root / entry.path), content) if is_sealed else content
+
+    def _open(self, file: str, content: bytes) -> bytes:
+        try:
+            found = sops.parse(yamlread.decode(content))
+            if found.envelopes not in self._data_keys:
+                key = identities.open_data_key(file, found.envelopes, self._environ)
+                self._data_keys[found.envelopes] = key
+            document = sops.opened(found, self._data_keys[found.envelopes])
+        except (sops.SopsError, yamlread.YamlError) as error:
+            raise SecretsError(Problem(str(error), position=Position(file, 1, 1))) from None
+        if content.startswith(b"{"):
+            data = document.get("data")
+            if isinstance(data, Secret):
+                return data.reveal()
+        return yamlfmt.dump(sops.revealed(document))

@@ -1,0 +1,1 @@
+"""Views of what was found, for people and for machines."""

@@ -1,0 +1,117 @@
+"""Version, component flags, etcd, patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kcompile import names, versions
+from kcompile.errors import Path, Problem, Severity
+from kcompile.spec import Cluster
+
+_OWNED = {
+    "apiServer": (
+        "client-ca-file",
+        "etcd-cafile",
+        "etcd-certfile",
+        "etcd-keyfile",
+        "kubelet-client-certificate",
+        "kubelet-client-key",
+        "proxy-client-cert-file",
+        "proxy-client-key-file",
+        "requestheader-client-ca-file",
+        "service-account-key-file",
+        "service-account-signing-key-file",
+        "service-cluster-ip-range",
+        "tls-cert-file",
+        "tls-private-key-file",
+    ),
+    "controllerManager": (
+        "client-ca-file",
+        "cluster-signing-cert-file",
+        "cluster-signing-key-file",
+        "kubeconfig",
+        "requestheader-client-ca-file",
+        "root-ca-file",
+        "service-account-private-key-file",
+    ),
+    "scheduler": ("kubeconfig",),
+}
+"""Flags that name what kcompile compiles: another value leaves the component without its own files."""
+_OWNED_ETCD = ("cert-file", "data-dir", "key-file", "name", "peer-cert-file", "peer-key-file", "trusted-ca-file")
+
+
+def version(cluster: Cluster) -> Iterator[Problem]:
+    """The version must have a table, and the patch must exist."""
+    path: Path = ("spec", "kubernetesVersion")
+    text = cluster.spec.kubernetes_version
+    minors = versions.supported_minors()
+    supported = f"supported are v1.{minors[0]} to v1.{minors[-1]}"
+    minor = names.minor_version(text)
+    if minor not in minors:
+        yield Problem(f"{text} is not supported", path, supported)
+        return
+    latest = versions.for_minor(minor).latest_patch
+    if latest is not None and names.patch_version(text) > latest:
+        yield Problem(f"{text} does not exist: v1.{minor} ended with v1.{minor}.{latest}", path, supported)
+
+
+def owned_flags(cluster: Cluster) -> Iterator[Problem]:
+    """Flags whose change would leave a component without the files that are compiled for it."""
+    spec = cluster.spec
+    components = {
+        "apiServer": spec.api_server,
+        "controllerManager": spec.controller_manager,
+        "scheduler": spec.scheduler,
+    }
+    for name, component in components.items():
+        for flag in component.extra_args:
+            if flag in _OWNED[name]:
+                path: Path = ("spec", name, "extraArgs", flag)
+                message = f"{flag} names a file or a range that kcompile compiles; another value may break the cluster"
+                yield Problem(message, path, "leave it out unless you are sure", Severity.WARNING)
+    if spec.etcd.local:
+        for flag in spec.etcd.local.extra_args:
+            if flag in _OWNED_ETCD:
+                path = ("spec", "etcd", "local", "extraArgs", flag)
+                yield Problem(f"kcompile sets {flag} itself", path, "leave it out; dataDir has a field of its own")
+
+
+def etcd(cluster: Cluster) -> Iterator[Problem]:
+    """etcd is local or external; client files come in pairs."""
+    found = cluster.spec.etcd
+    path: Path = ("spec", "etcd")
+    if found.local is not None and found.external is not None:
+        yield Problem("local and external exclude each other", path, "keep one of them")
+    external = found.external
+    if external is not None and (external.cert_file is None) != (external.key_file is None):
+        yield Problem("certFile and keyFile go together", (*path, "external"), "give both or neither")
+
+
+def extra_names(cluster: Cluster) -> Iterator[Problem]:
+    """A volume's or a variable's name stands once in a component."""
+    spec = cluster.spec
+    for name, component in (
+        ("apiServer", spec.api_server),
+        ("controllerManager", spec.controller_manager),
+        ("scheduler", spec.scheduler),
+    ):
+        for field, entries in (("extraVolumes", component.extra_volumes), ("extraEnvs", component.extra_envs)):
+            seen: set[str] = set()
+            for index, entry in enumerate(entries):
+                if entry.name in seen:
+                    yield Problem(f"{entry.name} stands there already", ("spec", name, field, index, "name"))
+                seen.add(entry.name)
+
+
+def patches(cluster: Cluster) -> Iterator[Problem]:
+    """A patch names nodes that are there."""
+    spec = cluster.spec
+    known = {node.name for node in spec.control_plane.nodes}
+    known |= {node.name for pool in spec.node_pools for node in pool.nodes}
+    for index, patch in enumerate(spec.patches):
+        for number, name in enumerate(patch.nodes):
+            if name not in known:
+                yield Problem(f"there is no node {name}", ("spec", "patches", index, "nodes", number))
+
+
+RULES = (version, owned_flags, etcd, extra_names, patches)

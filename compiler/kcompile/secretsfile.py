@@ -1,0 +1,276 @@
+"""The secrets file on disk: read, opened, created and extended."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets as random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from kcompile import age, identities, load, pki, sops, timefmt, validate, yamlread
+from kcompile.errors import Position, Problem, SecretsError, SpecError
+from kcompile.hosts import ResolvedCluster
+from kcompile.keyring import leaves
+from kcompile.manifest import SECRETS_REGEX, ClusterSecrets
+from kcompile.secret import Secret
+from kcompile.spec import API_VERSION
+
+_TOKEN_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def path_for(spec: str) -> str:
+    """The secrets file that goes with a spec: prod.secrets.yaml beside prod.yaml."""
+    path = Path(spec)
+    return str(path.with_name(f"{path.stem}.secrets{path.suffix}"))
+
+
+def is_secrets_file(path: str) -> bool:
+    """Whether a path is named like a secrets file."""
+    return Path(path).stem.endswith(".secrets")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A secrets file that was opened."""
+
+    secrets: ClusterSecrets
+    data_key: Secret
+    file: sops.SopsFile
+    content: bytes
+
+
+def _parse(file: str, content: bytes) -> sops.SopsFile:
+    try:
+        return sops.parse(yamlread.decode(content))
+    except sops.SopsError as error:
+        raise SpecError(Problem(str(error), position=Position(file, 1, 1))) from None
+    except yamlread.YamlError as error:
+        position = Position(file, error.line, error.column)
+        raise SpecError(Problem(error.message, hint=error.hint, position=position)) from None
+
+
+def _positioned(file: str, content: bytes, data: dict[str, Any]) -> load.Document:
+    """The data with the positions of the file it came from. Its lines are never shown: they hold secrets."""
+    plain = load.parse(file, content, show_lines=False)
+    return load.Document(file, plain.text, _tuples(data), plain.root, show_lines=False)
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _tuples(child) for key, child in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _read(file: str, hint: str | None) -> bytes:
+    try:
+        return load.read_file(file)
+    except SpecError as error:
+        problem = error.problems[0]
+        raise SecretsError(Problem(problem.message, hint=hint, position=problem.position)) from None
+
+
+def read(file: str) -> ClusterSecrets:
+    """The public part of a secrets file, for which no key is needed. Raises SpecError."""
+    content = load.read_file(file)
+    found = _parse(file, content)
+    try:
+        data = sops.closed(found)
+    except sops.SopsError as error:
+        raise SpecError(Problem(str(error), position=Position(file, 1, 1))) from None
+    document = _positioned(file, content, data)
+    secrets = validate.secrets(document)
+    _check(document, secrets)
+    return secrets
+
+
+def open_file(file: str, environ: Mapping[str, str], hint: str | None = None) -> Opened:
+    """A secrets file with its secrets. Raises SecretsError when no identity opens it, SpecError when it is broken."""
+    content = _read(file, hint)
+    found = _parse(file, content)
+    data_key = identities.open_data_key(file, found.envelopes, environ)
+    try:
+        data = sops.opened(found, data_key)
+    except sops.SopsError as error:
+        raise SecretsError(Problem(str(error), position=Position(file, 1, 1))) from None
+    document = _positioned(file, content, _public_in_plain(data))
+    secrets = validate.secrets(document)
+    _check(document, secrets)
+    return Opened(secrets, data_key, found, content)
+
+
+def _public_in_plain(value: Any, key: str = "") -> Any:
+    """Fields that are public, as text, also in a file whose rule encrypts everything."""
+    if isinstance(value, Mapping):
+        return {name: _public_in_plain(child, name) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_public_in_plain(child) for child in value]
+    if isinstance(value, Secret) and key not in ("key", "secret"):
+        return value.reveal().decode()
+    return value
+
+
+def _check(document: load.Document, secrets: ClusterSecrets) -> None:
+    """What models cannot say: one active entry in each set, certificates and keys that can be read and agree."""
+    problems: list[Problem] = []
+
+    def add(message: str, *path: str | int) -> None:
+        problems.append(Problem(message, path).at(document.position(path)))
+
+    for row in pki.AUTHORITIES:
+        entries = secrets.authorities.named(row.name)
+        if sum(entry.state == "active" for entry in entries) != 1 and (entries or row.name != "etcd"):
+            add("needs exactly one active authority", "authorities", row.name)
+        for index, entry in enumerate(entries):
+            where = ("authorities", row.name, index)
+            try:
+                certificate = pki.load_certificate(entry.certificate)
+            except ValueError:
+                add("is not a PEM certificate", *where, "certificate")
+                continue
+            if isinstance(entry.key, Secret):
+                try:
+                    key = pki.load_private_key(entry.key)
+                except ValueError as error:
+                    add(str(error), *where, "key")
+                    continue
+                if not pki.same_public_key(key.public_key(), certificate.public_key()):
+                    add("does not belong to the certificate beside it", *where, "key")
+    if sum(entry.state == "active" for entry in secrets.service_account_keys) != 1:
+        add("needs exactly one active key", "serviceAccountKeys")
+    for index, pair in enumerate(secrets.service_account_keys):
+        if isinstance(pair.key, Secret):
+            try:
+                own = pki.public_key_pem(pki.load_private_key(pair.key).public_key())
+            except ValueError as error:
+                add(str(error), "serviceAccountKeys", index, "key")
+                continue
+            if own.decode().strip() != pair.public_key.strip():
+                add("does not belong to the public key beside it", "serviceAccountKeys", index, "key")
+    for index, token in enumerate(secrets.bootstrap_tokens):
+        if isinstance(token.secret, Secret):
+            text = token.secret.reveal().decode("utf-8", "replace")
+            if len(text) != 16 or not set(text) <= set(_TOKEN_ALPHABET):
+                add("must be 16 lower-case letters and digits", "bootstrapTokens", index, "secret")
+    if problems:
+        raise SpecError(problems)
+
+
+# --- making one -----------------------------------------------------------------------------------
+
+
+def _authority(row: pki.AuthorityRow, cluster: ResolvedCluster, now: datetime) -> dict[str, Any]:
+    spec = cluster.cluster.spec.pki
+    key = pki.generate_key(spec.encryption_algorithm)
+    period = timefmt.timedelta_of(spec.ca_certificate_validity_period)
+    not_before, not_after = pki.validity(min(now, timefmt.parse_timestamp(spec.issued_at)), period)
+    certificate = pki.issue_authority(row, key, not_before, not_after)
+    return {
+        "id": random.token_hex(4),
+        "state": "active",
+        "certificate": pki.certificate_pem(certificate).decode(),
+        "key": pki.key_pem(key),
+    }
+
+
+def new_token_id() -> str:
+    """A random id for a bootstrap token."""
+    return "".join(random.choice(_TOKEN_ALPHABET) for _ in range(6))
+
+
+def _token(token_id: str) -> dict[str, Any]:
+    secret = "".join(random.choice(_TOKEN_ALPHABET) for _ in range(16))
+    return {"id": token_id, "secret": Secret(secret.encode())}
+
+
+def _leaf_key(name: str, algorithm: str) -> dict[str, Any]:
+    return {"name": name, "key": pki.key_pem(pki.generate_key(algorithm))}
+
+
+def _leaf_key_names(cluster: ResolvedCluster) -> list[str]:
+    algorithm = cluster.cluster.spec.pki.encryption_algorithm
+    return [] if pki.is_derivable(algorithm) else [leaf.key_name for leaf in leaves(cluster)]
+
+
+def _new(cluster: ResolvedCluster, now: datetime) -> dict[str, Any]:
+    algorithm = cluster.cluster.spec.pki.encryption_algorithm
+    service_account = pki.generate_key(algorithm)
+    signing = ed25519.Ed25519PrivateKey.generate()
+    signing_pem = signing.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    rows = [row for row in pki.AUTHORITIES if row.name != "etcd" or cluster.has_local_etcd]
+    document: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "ClusterSecrets",
+        "metadata": {"name": cluster.name},
+        "authorities": {row.name: [_authority(row, cluster, now)] for row in rows},
+        "serviceAccountKeys": [
+            {
+                "id": random.token_hex(4),
+                "state": "active",
+                "publicKey": pki.public_key_pem(service_account.public_key()).decode(),
+                "key": pki.key_pem(service_account),
+            }
+        ],
+        "bootstrapTokens": [_token(token.id) for token in cluster.cluster.spec.bootstrap_tokens],
+        "encryptionKeys": [{"name": "key-1", "key": Secret(base64.b64encode(os.urandom(32)))}],
+        "manifestSigning": {
+            "publicKey": pki.public_key_pem(signing.public_key()).decode(),
+            "key": Secret(signing_pem),
+        },
+        "leafKeys": [_leaf_key(name, algorithm) for name in _leaf_key_names(cluster)],
+    }
+    return {key: value for key, value in document.items() if value != []}
+
+
+def create(cluster: ResolvedCluster, now: datetime) -> str:
+    """The text of a new secrets file: fresh authorities, keys and tokens, sealed for the spec's recipients."""
+    data_key = sops.new_data_key()
+    envelopes = []
+    for index, recipient in enumerate(cluster.cluster.spec.secrets.recipients):
+        try:
+            envelopes.append(sops.Envelope(recipient, age.encrypt(data_key, recipient)))
+        except age.AgeError as error:
+            raise SpecError(Problem(str(error), ("spec", "secrets", "recipients", index))) from None
+    document = _new(cluster, now)
+    return sops.write(document, data_key, tuple(envelopes), timefmt.format_timestamp(now), SECRETS_REGEX)
+
+
+def extend(cluster: ResolvedCluster, opened: Opened, now: datetime) -> tuple[str | None, list[str]]:
+    """The secrets file with what the spec needs and it lacks, and what was added; None when nothing is missing."""
+    document = sops.opened(opened.file, opened.data_key)
+    algorithm = cluster.cluster.spec.pki.encryption_algorithm
+    known_tokens = {token.id for token in opened.secrets.bootstrap_tokens}
+    known_keys = {entry.name for entry in opened.secrets.leaf_keys}
+    tokens = [token.id for token in cluster.cluster.spec.bootstrap_tokens if token.id not in known_tokens]
+    keys = [name for name in _leaf_key_names(cluster) if name not in known_keys]
+    authorities = [
+        row
+        for row in pki.AUTHORITIES
+        if row.name == "etcd" and cluster.has_local_etcd and not opened.secrets.authorities.etcd
+    ]
+    added = [f"bootstrap token {token}" for token in tokens] + [f"leaf key {name}" for name in keys]
+    added += [f"authority {row.name}" for row in authorities]
+    if not added:
+        return None, []
+    for row in authorities:
+        document["authorities"][row.name] = [_authority(row, cluster, now)]
+    if tokens:
+        document.setdefault("bootstrapTokens", []).extend(_token(token) for token in tokens)
+    if keys:
+        document.setdefault("leafKeys", []).extend(_leaf_key(name, algorithm) for name in keys)
+    rule, regex = opened.file.rule
+    if rule != "encrypted_regex" or opened.file.mac_only_encrypted:
+        message = f"its SOPS rule is {rule}; kcompile extends only files with encrypted_regex"
+        raise SpecError(Problem(message, hint="add the entries with `sops edit`"))
+    text = sops.write(
+        document, opened.data_key, opened.file.envelopes, timefmt.format_timestamp(now), regex, opened.file
+    )
+    return text, added

@@ -1,0 +1,418 @@
+"""The SOPS file format (sops 3.11): YAML and binary documents with age recipients.
+
+Reading checks the MAC. Writing is deterministic: initialisation vectors are synthetic, and the envelopes
+that wrap the data key are repeated from a file that has them, because a new one would be random.
+Format: https://getsops.io, ``sops.go``, ``aes/cipher.go``, ``stores/`` of tag v3.11.0.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from kcompile import yamlfmt, yamlread
+from kcompile.secret import SEALED, Secret
+
+FORMAT_VERSION = "3.11.0"
+_TOKEN = re.compile(r"ENC\[AES256_GCM,data:([^,]*),iv:([^,]*),tag:([^,]*),type:([^,\]]*)\]")
+_RULES = ("encrypted_regex", "unencrypted_regex", "encrypted_suffix", "unencrypted_suffix")
+_UNSUPPORTED_RULES = ("encrypted_comment_regex", "unencrypted_comment_regex")
+_INT = re.compile(r"[-+]?(0[xX][0-9a-fA-F_]+|0[oO]?[0-7_]+|0[bB][01_]+|[1-9][0-9_]*|0)", re.ASCII)
+_FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt\s].*)?", re.ASCII)
+_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NULLS = ("", "~", "null", "Null", "NULL")
+
+Path = tuple[str, ...]
+Leaf = str | int | bool | None
+
+
+class SopsError(Exception):
+    """A SOPS file that cannot be read or does not hold together. The text never shows a value."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """One recipient's copy of the data key: an armored age file."""
+
+    recipient: str
+    enc: str
+
+
+@dataclass(frozen=True)
+class SopsFile:
+    """A SOPS document as it stands in a file: its tree with tokens, and its metadata."""
+
+    tree: dict[str, Any]
+    envelopes: tuple[Envelope, ...]
+    lastmodified: str
+    mac: str
+    rule: tuple[str, str]
+    mac_only_encrypted: bool = False
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def _resolve(node: yamlread.ScalarNode) -> Leaf:
+    """A scalar as go-yaml v3 reads it; what a MAC would see. Floats and timestamps have no place here."""
+    text = str(node.value)
+    if node.style or node.tag == "tag:yaml.org,2002:binary":
+        return text
+    if text in _NULLS:
+        return None
+    if text in _BOOLS:
+        return _BOOLS[text]
+    if _INT.fullmatch(text):
+        digits = text.replace("_", "")
+        octal = re.fullmatch(r"([-+]?)0([0-7]+)", digits)
+        return int(f"{octal[1]}0o{octal[2]}" if octal else digits, 0)
+    if _FLOAT.fullmatch(text) or _DATE.fullmatch(text):
+        raise SopsError(f"line {node.start_mark.line + 1}: a number with a fraction or a bare date: put it in quotes")
+    return text
+
+
+def _tree(node: yamlread.Node) -> Any:
+    if isinstance(node, yamlread.ScalarNode):
+        return _resolve(node)
+    if isinstance(node, yamlread.SequenceNode):
+        return [_tree(child) for child in node.value]
+    found: dict[str, Any] = {}
+    for key, child in node.value:
+        if not isinstance(key, yamlread.ScalarNode) or key.value in found:
+            raise SopsError(f"line {key.start_mark.line + 1}: a key that is no text or stands there twice")
+        found[key.value] = _tree(child)
+    return found
+
+
+def parse(text: str) -> SopsFile:
+    """Read a SOPS YAML file, or a binary one (which is JSON, and so YAML). Raises SopsError and YamlError."""
+    root = yamlread.compose(text)
+    if not isinstance(root, yamlread.MappingNode):
+        raise SopsError("is not a SOPS file: it holds no mapping")
+    tree = _tree(root)
+    meta = tree.pop("sops", None)
+    if not isinstance(meta, dict):
+        raise SopsError("is not a SOPS file: it has no sops block")
+    if meta.get("key_groups"):
+        raise SopsError("splits its data key among key groups, which kcompile does not read")
+    rules = [(name, str(meta[name])) for name in _RULES if meta.get(name)]
+    if len(rules) > 1 or any(meta.get(name) for name in _UNSUPPORTED_RULES):
+        raise SopsError("has more than one encryption rule, or one on comments, which kcompile does not read")
+    entries = meta.get("age") or []
+    if not isinstance(entries, list) or not all(
+        isinstance(e, dict) and isinstance(e.get("recipient"), str) and isinstance(e.get("enc"), str) for e in entries
+    ):
+        raise SopsError("its sops.age block is malformed")
+    if not isinstance(meta.get("lastmodified"), str) or not isinstance(meta.get("mac"), str):
+        raise SopsError("its sops block has no lastmodified or no mac")
+    return SopsFile(
+        tree=tree,
+        envelopes=tuple(Envelope(e["recipient"], e["enc"]) for e in entries),
+        lastmodified=meta["lastmodified"],
+        mac=meta["mac"],
+        rule=rules[0] if rules else ("unencrypted_suffix", "_unencrypted"),
+        mac_only_encrypted=meta.get("mac_only_encrypted") is True,
+    )
+
+
+def _is_encrypted(rule: tuple[str, str]) -> Callable[[Path], bool]:
+    """Whether a leaf is under the encryption rule. Each test runs over every key on the leaf's path."""
+    name, argument = rule
+    try:
+        pattern = re.compile(argument) if name.endswith("regex") else None
+    except re.error:
+        raise SopsError(f"its {name} is not a regular expression") from None
+
+    def matches(path: Path) -> bool:
+        return any(pattern.search(key) if pattern else key.endswith(argument) for key in path)
+
+    return (lambda path: not matches(path)) if name.startswith("unencrypted") else matches
+
+
+def _aad(path: Path) -> bytes:
+    return (":".join(path) + ":").encode()
+
+
+def _plaintext(value: Leaf) -> tuple[bytes, str]:
+    """A leaf's bytes, as encrypted and as hashed for the MAC, and its type's name."""
+    if isinstance(value, bool):
+        return (b"True" if value else b"False"), "bool"
+    if isinstance(value, int):
+        return str(value).encode(), "int"
+    if isinstance(value, str):
+        return value.encode(), "str"
+    raise SopsError(f"a {type(value).__name__} cannot be sealed")
+
+
+def _open_token(cipher: AESGCM, token: str, aad: bytes, where: str) -> tuple[bytes, str]:
+    match = _TOKEN.match(token)
+    if match is None:
+        raise SopsError(f"{where} should be encrypted and is not")
+    try:
+        data, iv, tag = (base64.b64decode(part, validate=True) for part in match.groups()[:3])
+        return cipher.decrypt(iv, data + tag, aad), match[4]
+    except (ValueError, InvalidTag):
+        raise SopsError(f"{where} was changed after it was encrypted") from None
+
+
+def opened(file: SopsFile, data_key: Secret) -> dict[str, Any]:
+    """The document with a :class:`Secret` at every encrypted leaf. Raises SopsError when anything was changed."""
+    cipher = AESGCM(data_key.reveal())
+    encrypted = _is_encrypted(file.rule)
+    digest = hashlib.sha512()
+    if file.mac_only_encrypted:
+        digest.update(hashlib.sha256(b"sops").digest())
+
+    def visit(value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {key: visit(child, (*path, key)) for key, child in value.items()}
+        if isinstance(value, list):
+            return [visit(child, path) for child in value]
+        if value is None:
+            return None
+        if not encrypted(path):
+            if not file.mac_only_encrypted:
+                digest.update(_plaintext(value)[0])
+            return value
+        if value == "":
+            return Secret(b"")
+        if not isinstance(value, str):
+            raise SopsError(f"{'.'.join(path)} should be encrypted and is not")
+        plaintext, kind = _open_token(cipher, value, _aad(path), ".".join(path))
+        digest.update(plaintext)
+        if kind not in ("str", "bytes", "int", "bool"):
+            raise SopsError(f"{'.'.join(path)} is encrypted with type {kind}, which kcompile does not read")
+        return Secret(plaintext)
+
+    document = visit(file.tree, ())
+    expected, _ = _open_token(cipher, file.mac, file.lastmodified.encode(), "sops.mac")
+    if not hmac.compare_digest(expected, digest.hexdigest().upper().encode()):
+        raise SopsError("does not match its MAC: it was changed without sops")
+    return document  # type: ignore[no-any-return]
+
+
+def closed(file: SopsFile) -> dict[str, Any]:
+    """The document as anyone can read it: :data:`SEALED` at every encrypted leaf. Nothing is verified."""
+    encrypted = _is_encrypted(file.rule)
+
+    def visit(value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {key: visit(child, (*path, key)) for key, child in value.items()}
+        if isinstance(value, list):
+            return [visit(child, path) for child in value]
+        if value is None or not encrypted(path):
+            return value
+        if not isinstance(value, str) or (value and not _TOKEN.match(value)):
+            raise SopsError(f"{'.'.join(path)} should be encrypted and is not")
+        return SEALED
+
+    return visit(file.tree, ())  # type: ignore[no-any-return]
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def _token(cipher: AESGCM, iv: bytes, plaintext: bytes, kind: str, aad: bytes) -> str:
+    sealed = cipher.encrypt(iv, plaintext, aad)
+    data, tag = sealed[:-16], sealed[-16:]
+    parts = (base64.b64encode(part).decode() for part in (data, iv, tag))
+    return "ENC[AES256_GCM,data:{},iv:{},tag:{},type:{}]".format(*parts, kind)
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every leaf with its path, in document order. List indices are not in a path."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _leaves(child, (*path, key))
+    elif isinstance(value, list | tuple):
+        for child in value:
+            yield from _leaves(child, path)
+    elif value is not None:
+        yield path, value
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    """A document's text around its secrets: ``parts[i]``, then the token of ``secrets[i]``, and so on."""
+
+    parts: tuple[str, ...]
+    secrets: tuple[tuple[bytes, bytes], ...]
+    """AAD and plaintext of each secret leaf."""
+    regex: str
+    mac: bytes
+    document: Any
+    """Kept so that the identity by which a skeleton is remembered stays taken."""
+
+
+_SLOT = "ENC[kcompile:slot]"
+
+
+def _skeleton(document: Mapping[str, Any]) -> _Skeleton:
+    secret_keys: dict[str, None] = {}
+    plain_keys: set[str] = set()
+    secrets: list[tuple[bytes, bytes]] = []
+    digest = hashlib.sha512()
+    for path, value in _leaves(document):
+        if isinstance(value, Secret):
+            plaintext = value.reveal()
+            secrets.append((_aad(path), plaintext))
+            secret_keys[path[-1]] = None
+        else:
+            plaintext = _plaintext(value)[0]
+            plain_keys.update(path)
+        digest.update(plaintext)
+    if not secrets or plain_keys & secret_keys.keys():
+        raise ValueError("a sealed document has a secret, under keys that hold nothing else")
+
+    def slotted(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: slotted(child) for key, child in value.items()}
+        if isinstance(value, list | tuple):
+            return [slotted(child) for child in value]
+        return _SLOT if isinstance(value, Secret) else value
+
+    parts = tuple(yamlfmt.dump_sops(slotted(document)).split(_SLOT))
+    if len(parts) != len(secrets) + 1:
+        raise ValueError("a plain value looks like an encrypted one")
+    keys = "|".join(map(re.escape, sorted(secret_keys))).replace("\\-", "-")
+    regex = f"^({keys})$" if len(secret_keys) > 1 else f"^{keys}$"
+    return _Skeleton(parts, tuple(secrets), regex, digest.hexdigest().upper().encode(), document)
+
+
+class Sealer:
+    """Seals documents under one data key, the same bytes each time.
+
+    The initialisation vector of a value is an HMAC over where it stands and what it is, under a key derived
+    from the data key: equal values at equal places give equal ciphertext, and no vector is used for two
+    different plaintexts. An empty secret cannot be sealed: SOPS leaves empty strings as they are.
+    """
+
+    def __init__(self, data_key: Secret, envelopes: tuple[Envelope, ...], lastmodified: str) -> None:
+        self._cipher = AESGCM(data_key.reveal())
+        self._iv_key = HKDF(SHA256(), 32, salt=None, info=b"kcompile.dev/v1 sops iv").derive(data_key.reveal())
+        self._envelopes = envelopes
+        self._lastmodified = lastmodified
+        self._skeletons: dict[int, _Skeleton] = {}
+        self._yaml_age = yamlfmt.dump_sops(
+            {"sops": {"age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes]}}
+        )
+        self._json_age = [{"recipient": e.recipient, "enc": e.enc} for e in envelopes]
+
+    def _seal(self, path: str, aad: bytes, plaintext: bytes) -> str:
+        if not plaintext:
+            raise ValueError("an empty secret cannot be sealed")
+        place = path.encode()
+        message = b"".join(len(part).to_bytes(8, "big") + part for part in (place, aad, b"str", plaintext))
+        return _token(self._cipher, hmac.digest(self._iv_key, message, "sha256"), plaintext, "str", aad)
+
+    def yaml(self, path: str, document: Mapping[str, Any]) -> bytes:
+        """A document as a SOPS YAML file, its Secret leaves encrypted. ``path`` is the file's place in the tree."""
+        skeleton = self._skeletons.get(id(document))
+        if skeleton is None:
+            skeleton = self._skeletons[id(document)] = _skeleton(document)
+        text = [skeleton.parts[0]]
+        for (aad, plaintext), part in zip(skeleton.secrets, skeleton.parts[1:], strict=True):
+            text += (self._seal(path, aad, plaintext), part)
+        mac = self._seal(path, self._lastmodified.encode(), skeleton.mac)
+        text.append(self._yaml_age)
+        text.append(
+            f'    lastmodified: "{self._lastmodified}"\n    mac: {mac}\n'
+            f"    encrypted_regex: {skeleton.regex}\n    version: {FORMAT_VERSION}\n"
+        )
+        return "".join(text).encode()
+
+    def binary(self, path: str, content: Secret) -> bytes:
+        """A whole file as a SOPS binary document. The content must be UTF-8 text, as PEM files and scripts are."""
+        plaintext = content.reveal()
+        mac = hashlib.sha512(plaintext).hexdigest().upper().encode()
+        document = {
+            "data": self._seal(path, b"data:", plaintext),
+            "sops": {
+                "age": self._json_age,
+                "lastmodified": self._lastmodified,
+                "mac": self._seal(path, self._lastmodified.encode(), mac),
+                "unencrypted_suffix": "_unencrypted",
+                "version": FORMAT_VERSION,
+            },
+        }
+        return (json.dumps(document, indent="\t", ensure_ascii=False) + "\n").encode()
+
+
+def new_data_key() -> Secret:
+    """A random 32-byte data key."""
+    return Secret(os.urandom(32))
+
+
+def write(
+    document: Mapping[str, Any],
+    data_key: Secret,
+    envelopes: tuple[Envelope, ...],
+    lastmodified: str,
+    regex: str,
+    keep: SopsFile | None = None,
+) -> str:
+    """A document as SOPS YAML text with random vectors, the leaves under keys that match ``regex`` encrypted.
+
+    Tokens of ``keep`` (the file as it was) are used again where a value stayed at its path, so that an edit
+    changes the lines it touched and no others.
+    """
+    cipher = AESGCM(data_key.reveal())
+    encrypted = _is_encrypted(("encrypted_regex", regex))
+    kept: dict[tuple[Path, bytes], str] = {}
+    if keep is not None:
+        tokens = (token for _, token in _leaves(keep.tree))
+        for (path, value), token in zip(_leaves(opened(keep, data_key)), tokens, strict=True):
+            if isinstance(value, Secret) and value.reveal():
+                kept[path, value.reveal()] = token
+    digest = hashlib.sha512()
+
+    def visit(value: Any, path: Path) -> Any:
+        if isinstance(value, Mapping):
+            return {key: visit(child, (*path, key)) for key, child in value.items()}
+        if isinstance(value, list | tuple):
+            return [visit(child, path) for child in value]
+        if value is None:
+            return None
+        secret = isinstance(value, Secret)
+        if secret != encrypted(path):
+            raise ValueError(f"{'.'.join(path)}: what is secret and what is encrypted are not the same")
+        plaintext = value.reveal() if secret else _plaintext(value)[0]
+        digest.update(plaintext)
+        if not secret or not plaintext:
+            return "" if secret else value
+        return kept.get((path, plaintext)) or _token(cipher, os.urandom(32), plaintext, "str", _aad(path))
+
+    tree = visit(document, ())
+    mac = _token(cipher, os.urandom(32), digest.hexdigest().upper().encode(), "str", lastmodified.encode())
+    tree["sops"] = {
+        "age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes],
+        "lastmodified": lastmodified,
+        "mac": mac,
+        "encrypted_regex": regex,
+        "version": FORMAT_VERSION,
+    }
+    return yamlfmt.dump_sops(tree)
+
+
+def revealed(value: Any) -> Any:
+    """A document with its secrets in the clear: what a sealed file is once it is opened for its owner."""
+    if isinstance(value, Mapping):
+        return {key: revealed(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [revealed(child) for child in value]
+    return value.reveal().decode() if isinstance(value, Secret) else value

@@ -1,0 +1,35 @@
+"""Text from the package's Jinja2 templates. Every value in them passes through a quoting filter."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - shell and Markdown, not HTML
+        keep_trailing_newline=True,
+    )
+    environment.filters["sh"] = lambda value: shlex.quote(str(value))
+    environment.filters["yaml"] = json.dumps  # a JSON string is a YAML string
+    environment.filters["md"] = lambda value: str(value).replace("|", "\\|").replace("`", "")
+    return environment
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
+    source = resources.files("kcompile").joinpath("templates", f"{name}.j2").read_text("utf-8")
+    return _environment().from_string(source)
+
+
+def render(name: str, /, **values: Any) -> bytes:
+    """The template ``templates/<name>.j2``, filled in. An undefined name in it is an error."""
+    return _template(name).render(values).encode()

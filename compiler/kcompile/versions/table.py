@@ -1,0 +1,75 @@
+"""The shape of a minor's table: named facts that emitters ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """The HTTP paths a static pod is probed at; no readiness path, no readiness probe."""
+
+    liveness: str
+    startup: str
+    readiness: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One Kubernetes minor as kubeadm of that minor writes it."""
+
+    minor: int
+    latest_patch: int | None
+    """The last patch release of a minor that gets no more of them; None while it still does."""
+
+    etcd_tag: str
+    coredns_tag: str
+    pause_tag: str
+    """Image tags that kubeadm's release of ``compared`` (or the minor's notes) pairs with it; a spec may name others."""
+
+    config_api: Literal["v1beta3", "v1beta4"]
+    """The API of the ClusterConfiguration stored in the kubeadm-config ConfigMap."""
+    stores_api_server_defaults: bool
+    """kubeadm-config shows the API server's authorization-mode and timeoutForControlPlane."""
+
+    has_super_admin_conf: bool
+    """super-admin.conf exists, and admin.conf is bound by RBAC instead of being system:masters."""
+    organizations: Mapping[str, str]
+    """Organizations of the client certificates below certificatesDir, by certificate name."""
+    binds_kubelet_client: bool
+    """A ClusterRoleBinding gives apiserver-kubelet-client its rights."""
+    kubelet_conf_is_local: bool
+    """A control-plane kubelet talks to the API server beside it (ControlPlaneKubeletLocalMode)."""
+
+    writes_creation_timestamp: bool
+    """Objects carry ``creationTimestamp: null`` (they did until apimachinery 1.34)."""
+    writes_preferences: bool
+    """Kubeconfigs carry ``preferences: {}`` (they did until client-go 1.34)."""
+    extra_args_follow_from: int | None
+    """The patch from which extraArgs come after the sorted defaults in their own order instead of being sorted
+    together with them (kubernetes/kubernetes PR 135400, backported to 1.32); None for never."""
+
+    names_probe_ports: bool
+    """Static pods and CoreDNS declare the ports they are probed at, and probe them by name."""
+    scheduler_probes: Probes
+    etcd_probes: Probes
+    etcd_args: tuple[tuple[str, str], ...]
+    """Flags that changed their names between etcd 3.5 and 3.6."""
+    mounts_flexvolume_dir: bool
+    """The controller manager mounts the FlexVolume plugin directory."""
+
+    has_instance_config: bool
+    """The kubelet reads its CRI socket from config.yaml, by way of instance-config.yaml (NodeLocalCRISocket)."""
+    passes_pause_image: bool
+    """kubeadm-flags.env carries --pod-infra-container-image."""
+    kubelet_defaults: Mapping[str, Any]
+    """A KubeletConfiguration as kubeadm marshals it, before what depends on the cluster."""
+    kube_proxy_defaults: Mapping[str, Any]
+    """A KubeProxyConfiguration as kubeadm marshals it, before what depends on the cluster."""
+
+    corefile_skips_cluster_cache: bool
+    """CoreDNS caches no answers for the cluster's own domain."""
+    coredns_drops: str
+    """How the CoreDNS Deployment spells the capabilities it drops."""

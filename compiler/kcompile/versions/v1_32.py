@@ -1,0 +1,14 @@
+"""Kubernetes 1.32: the scheduler is probed at /livez and /readyz. Compared byte by byte with v1.32.5."""
+
+from dataclasses import replace
+
+from kcompile.versions import v1_31
+from kcompile.versions.table import Probes
+
+VERSION = replace(
+    v1_31.VERSION,
+    minor=32,
+    latest_patch=None,
+    extra_args_follow_from=12,
+    scheduler_probes=Probes("/livez", "/livez", "/readyz"),
+)

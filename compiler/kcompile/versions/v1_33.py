@@ -1,0 +1,14 @@
+"""Kubernetes 1.33: control-plane kubelets use the local API server. Compared byte by byte with v1.33.3."""
+
+from dataclasses import replace
+
+from kcompile.versions import v1_32
+
+VERSION = replace(
+    v1_32.VERSION,
+    minor=33,
+    extra_args_follow_from=8,
+    etcd_tag="3.5.21-0",
+    coredns_tag="v1.12.0",
+    kubelet_conf_is_local=True,
+)

@@ -1,0 +1,19 @@
+"""Kubernetes 1.34: etcd 3.6, named probe ports, the CRI socket in config.yaml. Compared byte by byte with v1.34.2."""
+
+from dataclasses import replace
+
+from kcompile.versions import v1_33
+
+VERSION = replace(
+    v1_33.VERSION,
+    minor=34,
+    extra_args_follow_from=4,
+    etcd_tag="3.6.5-0",
+    coredns_tag="v1.12.1",
+    pause_tag="3.10.1",
+    writes_creation_timestamp=False,
+    writes_preferences=False,
+    names_probe_ports=True,
+    etcd_args=(("feature-gates", "InitialCorruptCheck=true"), ("watch-progress-notify-interval", "5s")),
+    has_instance_config=True,
+)

@@ -1,0 +1,14 @@
+"""Kubernetes 1.35: extraArgs follow the defaults, no pause image flag. Compared byte by byte with v1.35.3."""
+
+from dataclasses import replace
+
+from kcompile.versions import v1_34
+
+VERSION = replace(
+    v1_34.VERSION,
+    minor=35,
+    etcd_tag="3.6.6-0",
+    coredns_tag="v1.13.1",
+    extra_args_follow_from=1,
+    passes_pause_image=False,
+)

@@ -1,0 +1,16 @@
+"""Kubernetes 1.36: the kubelet client is bound by RBAC, no FlexVolume. Compared byte by byte with v1.36.2."""
+
+from dataclasses import replace
+
+from kcompile.versions import v1_35
+
+VERSION = replace(
+    v1_35.VERSION,
+    minor=36,
+    etcd_tag="3.6.8-0",
+    coredns_tag="v1.14.2",
+    extra_args_follow_from=0,
+    organizations={},
+    binds_kubelet_client=True,
+    mounts_flexvolume_dir=False,
+)
