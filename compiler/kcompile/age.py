@@ -6,7 +6,6 @@ import pyrage
 
 from kcompile.secret import Secret
 
-Identity = "pyrage.x25519.Identity | pyrage.ssh.Identity"
 _ErrorTypes = (pyrage.RecipientError, pyrage.IdentityError, pyrage.EncryptError, pyrage.DecryptError)
 
 
@@ -54,9 +53,10 @@ def ssh_identity(pem: Secret) -> object:
 def encrypt(plaintext: Secret, recipient: str) -> str:
     """An armored age file of the plaintext for one recipient; random each time. Raises AgeError."""
     try:
-        return pyrage.encrypt(plaintext.reveal(), [_recipient(recipient)], armored=True).decode("ascii")
+        armored: bytes = pyrage.encrypt(plaintext.reveal(), [_recipient(recipient)], armored=True)
     except (*_ErrorTypes, ValueError):
         raise AgeError("cannot encrypt to the recipient") from None
+    return armored.decode("ascii")
 
 
 def decrypt(armored: str, identities: list[object]) -> Secret | None:

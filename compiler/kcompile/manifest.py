@@ -71,6 +71,8 @@ class LeafKey(SecretsModel):
 
 
 class Authorities(SecretsModel):
+    """The three trees of authorities."""
+
     kubernetes: tuple[Authority, ...]
     etcd: tuple[Authority, ...] = ()
     front_proxy: tuple[Authority, ...] = Field(alias="front-proxy")

@@ -73,7 +73,7 @@ def subject_alt_name(text: str) -> str:
 def ip_address(text: str) -> str:
     """An IPv4 or IPv6 address in its canonical spelling."""
     if not network.is_ip(text):
-        hint = "leave out the prefix length" if "/" in text and network.is_ip(text.split("/")[0]) else None
+        hint = "leave out the prefix length" if "/" in text and network.is_ip(text.split("/", maxsplit=1)[0]) else None
         raise Invalid(f"{text!r} is not an IP address", hint)
     canonical = str(ipaddress.ip_address(text))
     if canonical != text:
@@ -248,7 +248,7 @@ def token_id(text: str) -> str:
 
 
 def token_group(text: str) -> str:
-    """A group of a bootstrap token, system:bootstrappers:…"""
+    """A group of a bootstrap token, below ``system:bootstrappers:``."""
     if not re.fullmatch(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]", text, re.ASCII):
         raise Invalid(f"{text!r} is not a bootstrap group", "begin with system:bootstrappers:")
     return text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kcompile import __version__, load, names, secretsfile, seal, sops, store, validate
+from kcompile import __version__, load, names, seal, secretsfile, sops, store, validate
 from kcompile.artifact import Artifact, TreeFile
 from kcompile.emit import (
     addons,
@@ -148,7 +148,7 @@ def build(
     now: datetime,
     *,
     allow_version_jump: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Built:
     """Compile a spec into ``out/<cluster>``. ``progress`` is told how many of how many files are done."""
     spec = read_spec(file, now)

@@ -166,7 +166,7 @@ def same_public_key(one: object, other: object) -> bool:
 
 
 def public_key_hash(certificate: x509.Certificate) -> str:
-    """kubeadm's discovery-token-ca-cert-hash: sha256 of the SubjectPublicKeyInfo in DER."""
+    """Kubeadm's discovery-token-ca-cert-hash: sha256 of the SubjectPublicKeyInfo in DER."""
     spki = certificate.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -276,7 +276,7 @@ def issue(
 
 
 def validity(issued_at: datetime, period: timedelta) -> tuple[datetime, datetime]:
-    """notBefore and notAfter of a certificate.
+    """NotBefore and notAfter of a certificate.
 
     kubeadm dates certificates back by five minutes and counts the period from the present, so that they live
     five minutes longer than it (kubeadmconstants.CertificateBackdate). ``issued_at`` is the backdated moment.

@@ -75,11 +75,15 @@ FreeForm = dict[str, Any]
 
 
 class Metadata(Model):
+    """What the cluster is called."""
+
     name: DnsLabel
     """The cluster's name: kubeadm's clusterName, and the name of the directory below out/."""
 
 
 class Networking(Model):
+    """Ranges and the DNS domain."""
+
     pod_subnet: Subnets | None = None
     """Range of the pods, comma-separated pair for dual stack. Without it the controller manager assigns none."""
     service_subnet: Subnets = "10.96.0.0/12"
@@ -91,6 +95,8 @@ Algorithm = Literal["RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P38
 
 
 class Pki(Model):
+    """Certificates: their dates, keys and place."""
+
     issued_at: Timestamp
     """notBefore of every leaf certificate. Moving it forward renews them all."""
     certificate_validity_period: Duration = "8760h"
@@ -101,16 +107,22 @@ class Pki(Model):
 
 
 class Secrets(Model):
+    """Who can open what is sealed."""
+
     recipients: Annotated[tuple[Annotated[str, AfterValidator(names.age_recipient)], ...], Field(min_length=1)]
     """age or SSH recipients: who can open what is sealed."""
 
 
 class EnvVar(Model):
+    """An environment variable of a component."""
+
     name: Annotated[str, AfterValidator(names.env_name)]
     value: str = ""
 
 
 class HostPathMount(Model):
+    """A path of the host, mounted into a component."""
+
     name: DnsLabel
     host_path: HostPath
     mount_path: HostPath
@@ -121,27 +133,35 @@ class HostPathMount(Model):
 
 
 class Component(Model):
+    """Flags, environment and volumes added to a control-plane component."""
+
     extra_args: ExtraArgs = {}
     extra_envs: tuple[EnvVar, ...] = ()
     extra_volumes: tuple[HostPathMount, ...] = ()
 
 
 class ApiServer(Component):
-    cert_sans: tuple[SubjectAltName, ...] = Field((), alias="certSANs")
+    """The API server."""
+
+    cert_sans: tuple[SubjectAltName, ...] = Field(default=(), alias="certSANs")
     """Further names and addresses in every API server's serving certificate."""
 
 
 class LocalEtcd(Model):
+    """etcd on the control-plane nodes."""
+
     data_dir: HostPath = "/var/lib/etcd"
     image_repository: ImageRepository | None = None
     image_tag: ImageTag | None = None
     extra_args: ExtraArgs = {}
     extra_envs: tuple[EnvVar, ...] = ()
-    server_cert_sans: tuple[SubjectAltName, ...] = Field((), alias="serverCertSANs")
-    peer_cert_sans: tuple[SubjectAltName, ...] = Field((), alias="peerCertSANs")
+    server_cert_sans: tuple[SubjectAltName, ...] = Field(default=(), alias="serverCertSANs")
+    peer_cert_sans: tuple[SubjectAltName, ...] = Field(default=(), alias="peerCertSANs")
 
 
 class ExternalEtcd(Model):
+    """etcd somewhere else."""
+
     endpoints: Annotated[tuple[Annotated[str, AfterValidator(names.url)], ...], Field(min_length=1)]
     ca_file: HostPath | None = None
     cert_file: HostPath | None = None
@@ -149,6 +169,8 @@ class ExternalEtcd(Model):
 
 
 class Etcd(Model):
+    """Where etcd runs."""
+
     local: LocalEtcd | None = None
     """Stacked etcd, one member a control-plane node. The default."""
     external: ExternalEtcd | None = None
@@ -156,16 +178,22 @@ class Etcd(Model):
 
 
 class Dns(Model):
+    """CoreDNS."""
+
     disabled: bool = False
     image_repository: ImageRepository | None = None
     image_tag: ImageTag | None = None
 
 
 class Proxy(Model):
+    """kube-proxy."""
+
     disabled: bool = False
 
 
 class BootstrapToken(Model):
+    """A token that nodes join with."""
+
     id: Annotated[str, AfterValidator(names.token_id)]
     """The public half; the secret half stands in the secrets file."""
     expires: Timestamp | None = None
@@ -178,6 +206,8 @@ class BootstrapToken(Model):
 
 
 class Taint(Model):
+    """A taint, as in a Node object."""
+
     key: Annotated[str, AfterValidator(names.label_key)]
     value: Annotated[str, AfterValidator(names.label_value)] = ""
     effect: Annotated[str, AfterValidator(names.taint_effect)]
@@ -187,6 +217,8 @@ class Taint(Model):
 
 
 class NodeRegistration(Model):
+    """How a node registers itself, as in kubeadm."""
+
     cri_socket: Annotated[str, AfterValidator(names.cri_socket)] | None = None
     taints: tuple[Taint, ...] | None = None
     kubelet_extra_args: ExtraArgs = {}
@@ -204,22 +236,28 @@ class NodeSettings(Model):
 
 
 class LocalApiEndpoint(Model):
+    """Where a node's own API server listens."""
+
     bind_port: Port = 6443
 
 
 class ControlPlaneNode(NodeSettings):
+    """A node that runs the control plane."""
+
     name: DnsSubdomain
     address: Addresses
     """The advertise address; a second one of the other family, after a comma, for dual stack."""
-    local_api_endpoint: LocalApiEndpoint | None = Field(None, alias="localAPIEndpoint")
-    cert_sans: tuple[SubjectAltName, ...] = Field((), alias="certSANs")
+    local_api_endpoint: LocalApiEndpoint | None = Field(default=None, alias="localAPIEndpoint")
+    cert_sans: tuple[SubjectAltName, ...] = Field(default=(), alias="certSANs")
     """Further names and addresses in this API server's serving certificate."""
 
 
 class ControlPlane(NodeSettings):
+    """The control-plane nodes and what they share."""
+
     bootstrapped: bool = False
     """Set to true once the first control plane has come up: from then on etcd members join, never found."""
-    local_api_endpoint: LocalApiEndpoint = Field(LocalApiEndpoint(), alias="localAPIEndpoint")
+    local_api_endpoint: LocalApiEndpoint = Field(default=LocalApiEndpoint(), alias="localAPIEndpoint")
     nodes: Annotated[tuple[ControlPlaneNode, ...], Field(min_length=1)]
 
 
@@ -227,12 +265,16 @@ Credentials = Literal["bootstrapToken", "issued"]
 
 
 class WorkerNode(NodeSettings):
+    """A node that runs workloads."""
+
     name: DnsSubdomain
     address: Addresses
     credentials: Credentials | None = None
 
 
 class NodePool(NodeSettings):
+    """Workers that share their settings."""
+
     name: DnsLabel
     credentials: Credentials = "bootstrapToken"
     """How a node proves itself: by a bootstrap token, or with kubelet certificates that are compiled."""
@@ -251,6 +293,8 @@ PatchTarget = Literal[
 
 
 class Patch(Model):
+    """A change to a compiled object, for what the spec has no field for."""
+
     target: PatchTarget
     type: Literal["strategic", "merge", "json"] = "strategic"
     patch: Any
@@ -260,6 +304,8 @@ class Patch(Model):
 
 
 class ClusterSpec(Model):
+    """The cluster."""
+
     kubernetes_version: Annotated[str, AfterValidator(names.kubernetes_version)]
     control_plane_endpoint: Annotated[str, AfterValidator(names.endpoint)] | None = None
     image_repository: ImageRepository = "registry.k8s.io"
@@ -287,6 +333,8 @@ class ClusterSpec(Model):
 
 
 class Cluster(Model):
+    """A cluster spec file."""
+
     api_version: Literal["kcompile.dev/v1alpha1"]
     kind: Literal["Cluster"]
     metadata: Metadata

@@ -151,9 +151,9 @@ def _foreign(
             if entry.digest == wanted[path].sha256:
                 continue
             problems.append(path)
-        elif not entry.is_directory and path in own_directories:
-            problems.append(path)
-        elif entry.digest is None and not entry.is_directory and not (root / path).is_symlink():
+        elif (not entry.is_directory and path in own_directories) or (
+            entry.digest is None and not entry.is_directory and not (root / path).is_symlink()
+        ):
             problems.append(path)
         else:
             foreign[path] = entry

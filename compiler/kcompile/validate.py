@@ -141,7 +141,8 @@ def _placed(data: Any, path: Path, value: Any) -> Any:
 
 def _salvaged(document: Document, errors: list[ErrorDetails]) -> tuple[Cluster | None, list[Path]]:
     """The cluster without what is wrong in it, for the rules to look at; and what was left out."""
-    data, touched = document.data, []
+    data = document.data
+    touched: list[Path] = []
     for _ in range(20):
         # from the back, so that the indices of what is still to be removed stay right
         for error in sorted(errors, key=lambda e: [str(i).zfill(9) for i in e["loc"]], reverse=True):

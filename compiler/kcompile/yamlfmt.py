@@ -39,7 +39,7 @@ def _is_plain(text: str) -> bool:
 class _Dumper(yaml.CSafeDumper):
     """libyaml's emitter with the Kubernetes tools' choice of styles."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML calls it so
         return True
 
 
@@ -48,7 +48,7 @@ def _represent_str(dumper: _Dumper, text: str) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-def _refuse_secret(dumper: _Dumper, value: Secret) -> yaml.Node:
+def _refuse_secret(_dumper: _Dumper, _value: Secret) -> yaml.Node:
     raise TypeError("a secret was about to be written into a plain document")
 
 

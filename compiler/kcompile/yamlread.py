@@ -89,8 +89,8 @@ def _check_depth(text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                mark = event.start_mark
-                raise YamlError(f"nested more than {MAX_DEPTH} levels deep", mark.line + 1, mark.column + 1)
+                line, column = (event.start_mark.line, event.start_mark.column) if event.start_mark else (0, 0)
+                raise YamlError(f"nested more than {MAX_DEPTH} levels deep", line + 1, column + 1)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 

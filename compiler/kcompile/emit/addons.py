@@ -152,7 +152,7 @@ def _coredns(cluster: ResolvedCluster) -> list[dict[str, Any]]:
 
 
 def _proxy_kubeconfig(cluster: ResolvedCluster) -> str:
-    """kubeadm writes this one from a text template of its own, so its keys are not sorted."""
+    """Kubeadm writes this one from a text template of its own, so its keys are not sorted."""
     account = "/var/run/secrets/kubernetes.io/serviceaccount"
     return f"""apiVersion: v1
 kind: Config

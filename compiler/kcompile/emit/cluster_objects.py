@@ -26,7 +26,7 @@ def _drop_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _extra_args(args: ExtraArgs, *, as_list: bool) -> Any:
-    """extraArgs as kubeadm stores them: a list from v1beta4 on, a map before (where a flag stood once)."""
+    """ExtraArgs as kubeadm stores them: a list from v1beta4 on, a map before (where a flag stood once)."""
     if as_list:
         return [{"name": name, "value": value} for name, values in args.items() for value in values]
     return {name: values[-1] for name, values in args.items() if values}
@@ -82,7 +82,7 @@ def _etcd(cluster: ResolvedCluster, *, as_list: bool) -> dict[str, Any]:
 
 
 def cluster_configuration(cluster: ResolvedCluster) -> dict[str, Any]:
-    """kubeadm's ClusterConfiguration of the cluster, as it is stored in kubeadm-config."""
+    """Kubeadm's ClusterConfiguration of the cluster, as it is stored in kubeadm-config."""
     spec = cluster.cluster.spec
     as_list = cluster.version.config_api == "v1beta4"
     api_server = _component(spec.api_server, as_list=as_list) | _drop_empty(
@@ -177,7 +177,7 @@ def _bootstrap_rbac(cluster: ResolvedCluster) -> list[dict[str, Any]]:
 def _cluster_info(cluster: ResolvedCluster, keyring: Keyring) -> list[dict[str, Any]]:
     name, namespace = "kubeadm:bootstrap-signer-clusterinfo", "kube-public"
     authority = base64.b64encode(keyring.bundle("kubernetes")).decode()
-    kubeconfig = {
+    kubeconfig: dict[str, Any] = {
         "apiVersion": "v1",
         "clusters": [
             {

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from kcompile import component_config, images, yamlfmt
 from kcompile.artifact import PUBLIC_MODE, Artifact
 from kcompile.flags import arguments
-from kcompile.hosts import KUBELET_DIR, KUBELET_PKI, Host, ResolvedCluster, Settings, merge
+from kcompile.hosts import KUBELET_DIR, KUBELET_PKI, Host, ResolvedCluster, Settings
 
 
 def _config(cluster: ResolvedCluster, settings: Settings) -> bytes:

@@ -60,7 +60,7 @@ class _Pod:
 
 
 def _read_only(name: str, path: str, kind: str = "DirectoryOrCreate") -> _Mount:
-    return _Mount(name, path, path, True, kind)
+    return _Mount(name, path, path, read_only=True, path_type=kind)
 
 
 def _mounts(defaults: Iterable[_Mount], extra: Iterable[HostPathMount]) -> list[_Mount]:
@@ -191,7 +191,7 @@ def _kube_apiserver(cluster: ResolvedCluster, host: Host) -> _Pod:
         files = (external.ca_file, external.cert_file, external.key_file)
         mounts += _etcd_certificate_mounts([f for f in files if f], spec.pki.certificates_dir)
     extra_args = dict(component.extra_args)
-    if "authorization-mode" in extra_args and extra_args["authorization-mode"]:
+    if extra_args.get("authorization-mode"):
         extra_args["authorization-mode"] = (authorization_modes(extra_args["authorization-mode"][-1]),)
     elif "authorization-config" not in extra_args:
         args["authorization-mode"] = "Node,RBAC"
@@ -221,7 +221,7 @@ def _probe_host(requested: str | None, default: str | None) -> str | None:
     """Where to probe: the address a flag names; none for an unspecified one (kubeadm's getProbeAddress)."""
     if requested is None:
         return default
-    return None if requested in ("0.0.0.0", "::") else requested  # noqa: S104
+    return None if requested in ("0.0.0.0", "::") else requested
 
 
 def _etcd_certificate_mounts(files: Sequence[str], certificates_dir: str) -> list[_Mount]:
@@ -271,7 +271,7 @@ def _kube_controller_manager(cluster: ResolvedCluster, host: Host) -> _Pod:
     ]
     if cluster.version.mounts_flexvolume_dir:
         directory = _last(component.extra_args, "flex-volume-plugin-dir") or _FLEXVOLUME_DIR
-        mounts.append(_Mount("flexvolume-dir", directory, directory, False, "DirectoryOrCreate"))
+        mounts.append(_Mount("flexvolume-dir", directory, directory, read_only=False, path_type="DirectoryOrCreate"))
     return _Pod(
         name="kube-controller-manager",
         image=images.component(cluster, "kube-controller-manager"),
@@ -365,8 +365,8 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
         extra_args=extra_args,
         extra_envs=local.extra_envs if local else (),
         mounts=(
-            _Mount("etcd-data", data_dir, data_dir, False, "DirectoryOrCreate"),
-            _Mount("etcd-certs", certificates, certificates, False, "DirectoryOrCreate"),
+            _Mount("etcd-data", data_dir, data_dir, read_only=False, path_type="DirectoryOrCreate"),
+            _Mount("etcd-certs", certificates, certificates, read_only=False, path_type="DirectoryOrCreate"),
         ),
         probes=cluster.version.etcd_probes,
         probe_host=_loopback(host),

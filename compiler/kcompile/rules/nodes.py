@@ -100,7 +100,7 @@ def _is_kubernetes(prefix: str) -> bool:
 
 
 def registration(cluster: Cluster) -> Iterator[Problem]:
-    """taints stand in one place; kubelet flags stay one word each and leave alone what kcompile sets."""
+    """Taints stand in one place; kubelet flags stay one word each and leave alone what kcompile sets."""
     for path, level in levels(cluster):
         if level.taints is not None and level.node_registration.taints is not None:
             yield Problem("taints stand in nodeRegistration too", (*path, "taints"), "keep one of the two")

@@ -77,7 +77,7 @@ def owned_flags(cluster: Cluster) -> Iterator[Problem]:
 
 
 def etcd(cluster: Cluster) -> Iterator[Problem]:
-    """etcd is local or external; client files come in pairs."""
+    """Etcd is local or external; client files come in pairs."""
     found = cluster.spec.etcd
     path: Path = ("spec", "etcd")
     if found.local is not None and found.external is not None:
@@ -95,12 +95,12 @@ def extra_names(cluster: Cluster) -> Iterator[Problem]:
         ("controllerManager", spec.controller_manager),
         ("scheduler", spec.scheduler),
     ):
-        for field, entries in (("extraVolumes", component.extra_volumes), ("extraEnvs", component.extra_envs)):
-            seen: set[str] = set()
+        volumes = [volume.name for volume in component.extra_volumes]
+        variables = [variable.name for variable in component.extra_envs]
+        for field, entries in (("extraVolumes", volumes), ("extraEnvs", variables)):
             for index, entry in enumerate(entries):
-                if entry.name in seen:
-                    yield Problem(f"{entry.name} stands there already", ("spec", name, field, index, "name"))
-                seen.add(entry.name)
+                if entry in entries[:index]:
+                    yield Problem(f"{entry} stands there already", ("spec", name, field, index, "name"))
 
 
 def patches(cluster: Cluster) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ class Version:
     etcd_tag: str
     coredns_tag: str
     pause_tag: str
-    """Image tags that kubeadm's release of ``compared`` (or the minor's notes) pairs with it; a spec may name others."""
+    """Image tags that kubeadm of this minor pairs with it by default; a spec may name others."""
 
     config_api: Literal["v1beta3", "v1beta4"]
     """The API of the ClusterConfiguration stored in the kubeadm-config ConfigMap."""
@@ -64,9 +64,9 @@ class Version:
     """The kubelet reads its CRI socket from config.yaml, by way of instance-config.yaml (NodeLocalCRISocket)."""
     passes_pause_image: bool
     """kubeadm-flags.env carries --pod-infra-container-image."""
-    kubelet_defaults: Mapping[str, Any]
+    kubelet_defaults: dict[str, Any]
     """A KubeletConfiguration as kubeadm marshals it, before what depends on the cluster."""
-    kube_proxy_defaults: Mapping[str, Any]
+    kube_proxy_defaults: dict[str, Any]
     """A KubeProxyConfiguration as kubeadm marshals it, before what depends on the cluster."""
 
     corefile_skips_cluster_cache: bool
