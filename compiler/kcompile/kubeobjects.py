@@ -80,7 +80,12 @@ def _with_creation_timestamp(value: Any) -> Any:
     return result
 
 
+def written(document: Object, version: Version) -> Object:
+    """An object as the minor writes it."""
+    result: Object = _with_creation_timestamp(document) if version.writes_creation_timestamp else document
+    return result
+
+
 def dump(documents: Sequence[Object], version: Version) -> bytes:
     """Objects as one YAML stream, as the minor writes them."""
-    own = map(_with_creation_timestamp, documents) if version.writes_creation_timestamp else documents
-    return yamlfmt.dump_all(list(own))
+    return yamlfmt.dump_all([written(document, version) for document in documents])

@@ -1,7 +1,5 @@
 """Models of the two files that go with a spec: the secrets file, and the manifest of a compiled tree."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field

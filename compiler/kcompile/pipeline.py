@@ -109,10 +109,8 @@ def assemble(spec: Spec, opened: secretsfile.Opened, secrets_file: str) -> list[
     artifacts = compile_cluster(cluster, keyring, spec.manifests)
     inputs = {"spec": Path(spec.file).name, "secrets": Path(secrets_file).name}
     artifacts += overview.emit(cluster, keyring, inputs, __version__)
-    objects = [a.path for a in artifacts if a.path.startswith("cluster/") and a.path.endswith((".yaml", ".yml"))]
-    objects.sort(key=lambda path: "" if path.startswith("cluster/manifests/") else path.rpartition("/")[2])
-    generated = [path for path in objects if not path.startswith("cluster/manifests/")]
-    artifacts.append(overview.kustomization([*generated, *(f"cluster/manifests/{path}" for path in spec.manifests)]))
+    objects = [a.path for a in artifacts if a.path.startswith("cluster/") and not a.path.endswith(".sh")]
+    artifacts.append(overview.kustomization(objects))  # emitters yield them in the order of applying
     by_host: dict[str, list[Artifact]] = {host.name: [] for host in cluster.hosts}
     for artifact in artifacts:
         if artifact.host is not None:

@@ -205,12 +205,11 @@ def _new(cluster: ResolvedCluster, now: datetime) -> dict[str, Any]:
     signing_pem = signing.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    rows = [row for row in pki.AUTHORITIES if row.name != "etcd" or cluster.has_local_etcd]
     document: dict[str, Any] = {
         "apiVersion": API_VERSION,
         "kind": "ClusterSecrets",
         "metadata": {"name": cluster.name},
-        "authorities": {row.name: [_authority(row, cluster, now)] for row in rows},
+        "authorities": {row.name: [_authority(row, cluster, now)] for row in pki.AUTHORITIES},
         "serviceAccountKeys": [
             {
                 "id": random.token_hex(4),
@@ -245,32 +244,21 @@ def create(cluster: ResolvedCluster, now: datetime) -> str:
 
 def extend(cluster: ResolvedCluster, opened: Opened, now: datetime) -> tuple[str | None, list[str]]:
     """The secrets file with what the spec needs and it lacks, and what was added; None when nothing is missing."""
-    document = sops.opened(opened.file, opened.data_key)
-    algorithm = cluster.cluster.spec.pki.encryption_algorithm
     known_tokens = {token.id for token in opened.secrets.bootstrap_tokens}
     known_keys = {entry.name for entry in opened.secrets.leaf_keys}
     tokens = [token.id for token in cluster.cluster.spec.bootstrap_tokens if token.id not in known_tokens]
     keys = [name for name in _leaf_key_names(cluster) if name not in known_keys]
-    authorities = [
-        row
-        for row in pki.AUTHORITIES
-        if row.name == "etcd" and cluster.has_local_etcd and not opened.secrets.authorities.etcd
-    ]
-    added = [f"bootstrap token {token}" for token in tokens] + [f"leaf key {name}" for name in keys]
-    added += [f"authority {row.name}" for row in authorities]
-    if not added:
+    if not tokens and not keys:
         return None, []
-    for row in authorities:
-        document["authorities"][row.name] = [_authority(row, cluster, now)]
-    if tokens:
-        document.setdefault("bootstrapTokens", []).extend(_token(token) for token in tokens)
-    if keys:
-        document.setdefault("leafKeys", []).extend(_leaf_key(name, algorithm) for name in keys)
-    rule, regex = opened.file.rule
-    if rule != "encrypted_regex" or opened.file.mac_only_encrypted:
-        message = f"its SOPS rule is {rule}; kcompile extends only files with encrypted_regex"
-        raise SpecError(Problem(message, hint="add the entries with `sops edit`"))
-    text = sops.write(
-        document, opened.data_key, opened.file.envelopes, timefmt.format_timestamp(now), regex, opened.file
+    algorithm = cluster.cluster.spec.pki.encryption_algorithm
+    additions = {
+        "bootstrapTokens": [_token(token) for token in tokens],
+        "leafKeys": [_leaf_key(name, algorithm) for name in keys],
+    }
+    text = sops.insert(
+        opened.content.decode(),
+        opened.data_key,
+        {key: entries for key, entries in additions.items() if entries},
+        timefmt.format_timestamp(now),
     )
-    return text, added
+    return text, [*(f"bootstrap token {token}" for token in tokens), *(f"leaf key {name}" for name in keys)]

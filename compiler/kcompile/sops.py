@@ -173,6 +173,15 @@ def _open_token(cipher: AESGCM, token: str, aad: bytes, where: str) -> tuple[byt
 def opened(file: SopsFile, data_key: Secret) -> dict[str, Any]:
     """The document with a :class:`Secret` at every encrypted leaf. Raises SopsError when anything was changed."""
     cipher = AESGCM(data_key.reveal())
+    document, digest = _decrypted(file, cipher)
+    expected, _ = _open_token(cipher, file.mac, file.lastmodified.encode(), "sops.mac")
+    if not hmac.compare_digest(expected, digest):
+        raise SopsError("does not match its MAC: it was changed without sops")
+    return document
+
+
+def _decrypted(file: SopsFile, cipher: AESGCM) -> tuple[dict[str, Any], bytes]:
+    """The document, and the digest that its MAC must hold."""
     encrypted = _is_encrypted(file.rule)
     digest = hashlib.sha512()
     if file.mac_only_encrypted:
@@ -200,10 +209,7 @@ def opened(file: SopsFile, data_key: Secret) -> dict[str, Any]:
         return Secret(plaintext)
 
     document = visit(file.tree, ())
-    expected, _ = _open_token(cipher, file.mac, file.lastmodified.encode(), "sops.mac")
-    if not hmac.compare_digest(expected, digest.hexdigest().upper().encode()):
-        raise SopsError("does not match its MAC: it was changed without sops")
-    return document  # type: ignore[no-any-return]
+    return document, digest.hexdigest().upper().encode()
 
 
 def closed(file: SopsFile) -> dict[str, Any]:
@@ -358,55 +364,98 @@ def new_data_key() -> Secret:
     return Secret(os.urandom(32))
 
 
+def _random_token(cipher: AESGCM, plaintext: bytes, aad: bytes) -> str:
+    return _token(cipher, os.urandom(32), plaintext, "str", aad)
+
+
+def _encrypted_leaves(value: Any, path: Path, cipher: AESGCM) -> Any:
+    """A document with a token, under a random vector, at every Secret."""
+    if isinstance(value, Mapping):
+        return {key: _encrypted_leaves(child, (*path, key), cipher) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encrypted_leaves(child, path, cipher) for child in value]
+    return _random_token(cipher, value.reveal(), _aad(path)) if isinstance(value, Secret) else value
+
+
 def write(
-    document: Mapping[str, Any],
-    data_key: Secret,
-    envelopes: tuple[Envelope, ...],
-    lastmodified: str,
-    regex: str,
-    keep: SopsFile | None = None,
+    document: Mapping[str, Any], data_key: Secret, envelopes: tuple[Envelope, ...], lastmodified: str, regex: str
 ) -> str:
-    """A document as SOPS YAML text with random vectors, the leaves under keys that match ``regex`` encrypted.
-
-    Tokens of ``keep`` (the file as it was) are used again where a value stayed at its path, so that an edit
-    changes the lines it touched and no others.
-    """
-    cipher = AESGCM(data_key.reveal())
+    """A document as SOPS YAML text with random vectors; its Secret leaves must be those under keys that match."""
     encrypted = _is_encrypted(("encrypted_regex", regex))
-    kept: dict[tuple[Path, bytes], str] = {}
-    if keep is not None:
-        tokens = (token for _, token in _leaves(keep.tree))
-        for (path, value), token in zip(_leaves(opened(keep, data_key)), tokens, strict=True):
-            if isinstance(value, Secret) and value.reveal():
-                kept[path, value.reveal()] = token
-    digest = hashlib.sha512()
-
-    def visit(value: Any, path: Path) -> Any:
-        if isinstance(value, Mapping):
-            return {key: visit(child, (*path, key)) for key, child in value.items()}
-        if isinstance(value, list | tuple):
-            return [visit(child, path) for child in value]
-        if value is None:
-            return None
-        secret = isinstance(value, Secret)
-        if secret != encrypted(path):
+    for path, value in _leaves(document):
+        if isinstance(value, Secret) != encrypted(path):
             raise ValueError(f"{'.'.join(path)}: what is secret and what is encrypted are not the same")
-        plaintext = value.reveal() if secret else _plaintext(value)[0]
-        digest.update(plaintext)
-        if not secret or not plaintext:
-            return "" if secret else value
-        return kept.get((path, plaintext)) or _token(cipher, os.urandom(32), plaintext, "str", _aad(path))
-
-    tree = visit(document, ())
-    mac = _token(cipher, os.urandom(32), digest.hexdigest().upper().encode(), "str", lastmodified.encode())
+    cipher = AESGCM(data_key.reveal())
+    digest = hashlib.sha512()
+    for _, value in _leaves(document):
+        digest.update(value.reveal() if isinstance(value, Secret) else _plaintext(value)[0])
+    tree = _encrypted_leaves(document, (), cipher)
     tree["sops"] = {
         "age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes],
         "lastmodified": lastmodified,
-        "mac": mac,
+        "mac": _random_token(cipher, digest.hexdigest().upper().encode(), lastmodified.encode()),
         "encrypted_regex": regex,
         "version": FORMAT_VERSION,
     }
     return yamlfmt.dump_sops(tree)
+
+
+def insert(text: str, data_key: Secret, additions: Mapping[str, list[dict[str, Any]]], lastmodified: str) -> str:
+    """A SOPS YAML file with entries added to top-level lists. No other line changes but lastmodified and mac.
+
+    Raises SopsError when the file's encryption rule would not seal what is secret in them.
+    """
+    cipher = AESGCM(data_key.reveal())
+    encrypted = _is_encrypted(parse(text).rule)
+    for key, entries in additions.items():
+        for path, value in _leaves(entries, (key,)):
+            if isinstance(value, Secret) and not encrypted(path):
+                raise SopsError(f"its encryption rule does not cover {'.'.join(path)}")
+            if not isinstance(value, Secret) and encrypted(path):
+                raise SopsError(f"its encryption rule covers {'.'.join(path)}, which is public: add it with sops")
+        text = _with_entries(text, key, _encrypted_leaves(entries, (key,), cipher))
+    _, digest = _decrypted(parse(text), cipher)
+    text = _with_metadata(text, "lastmodified", f'"{lastmodified}"')
+    return _with_metadata(text, "mac", _random_token(cipher, digest, lastmodified.encode()))
+
+
+def _top_level(text: str, key: str) -> tuple[yamlread.Node, yamlread.Node] | None:
+    root = yamlread.compose(text)
+    pairs = root.value if isinstance(root, yamlread.MappingNode) else []
+    return next(((name, value) for name, value in pairs if name.value == key), None)
+
+
+def _with_entries(text: str, key: str, entries: list[dict[str, Any]]) -> str:
+    lines = text.split("\n")
+    found = _top_level(text, key)
+    if found is None or not found[1].value:
+        block = yamlfmt.dump_sops({key: entries}).removesuffix("\n").split("\n")
+        if found is not None:
+            start = found[0].start_mark.line
+            return "\n".join([*lines[:start], *block, *lines[start + 1 :]])
+        sops_key = _top_level(text, "sops")
+        start = sops_key[0].start_mark.line if sops_key else len(lines)
+        return "\n".join([*lines[:start], *block, *lines[start:]])
+    node = found[1]
+    if not isinstance(node, yamlread.SequenceNode) or node.flow_style:
+        raise SopsError(f"{key} is written in one line: run `sops edit` once, which spreads it")
+    indent = node.start_mark.column
+    block = yamlfmt.dump_sops({key: entries}).removesuffix("\n").split("\n")[1:]
+    shift = indent - 4  # dump_sops puts the entries of a top-level list at column 4
+    block = [line[-shift:] if shift < 0 else " " * shift + line for line in block]
+    start = node.start_mark.line
+    return "\n".join([*lines[:start], *block, *lines[start:]])
+
+
+def _with_metadata(text: str, key: str, value: str) -> str:
+    """The text with a scalar of the sops block replaced."""
+    found = _top_level(text, "sops")
+    pairs = found[1].value if found else []
+    node = next(value for name, value in pairs if name.value == key)
+    start, end = node.start_mark, node.end_mark
+    lines = text.split("\n")
+    head, tail = lines[start.line][: start.column], lines[end.line][end.column :]
+    return "\n".join([*lines[: start.line], f"{head}{value}{tail}", *lines[end.line + 1 :]])
 
 
 def revealed(value: Any) -> Any:

@@ -2,9 +2,11 @@
 
 Field names and defaults are kubeadm v1beta4's wherever kubeadm has the field. A default is written here
 and nowhere else; what a minor version decides (image tags) stays None and is filled in from its table.
-"""
 
-from __future__ import annotations
+Two things keep start-up short, because every command pays for it: annotations are evaluated once (no
+``from __future__ import annotations``), and default objects are made with ``model_construct``, which does
+not build a validator for each model of its own.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -227,7 +229,7 @@ class NodeRegistration(Model):
 class NodeSettings(Model):
     """What the cluster's control plane or a pool sets for its nodes, and a node may override."""
 
-    node_registration: NodeRegistration = NodeRegistration()
+    node_registration: NodeRegistration = NodeRegistration.model_construct()
     labels: Labels = {}
     taints: tuple[Taint, ...] | None = None
     """Short for nodeRegistration.taints."""
@@ -257,7 +259,7 @@ class ControlPlane(NodeSettings):
 
     bootstrapped: bool = False
     """Set to true once the first control plane has come up: from then on etcd members join, never found."""
-    local_api_endpoint: LocalApiEndpoint = Field(default=LocalApiEndpoint(), alias="localAPIEndpoint")
+    local_api_endpoint: LocalApiEndpoint = Field(default=LocalApiEndpoint.model_construct(), alias="localAPIEndpoint")
     nodes: Annotated[tuple[ControlPlaneNode, ...], Field(min_length=1)]
 
 
@@ -309,15 +311,15 @@ class ClusterSpec(Model):
     kubernetes_version: Annotated[str, AfterValidator(names.kubernetes_version)]
     control_plane_endpoint: Annotated[str, AfterValidator(names.endpoint)] | None = None
     image_repository: ImageRepository = "registry.k8s.io"
-    networking: Networking = Networking()
+    networking: Networking = Networking.model_construct()
     pki: Pki
     secrets: Secrets
-    api_server: ApiServer = ApiServer()
-    controller_manager: Component = Component()
-    scheduler: Component = Component()
-    etcd: Etcd = Etcd()
-    dns: Dns = Dns()
-    proxy: Proxy = Proxy()
+    api_server: ApiServer = ApiServer.model_construct()
+    controller_manager: Component = Component.model_construct()
+    scheduler: Component = Component.model_construct()
+    etcd: Etcd = Etcd.model_construct()
+    dns: Dns = Dns.model_construct()
+    proxy: Proxy = Proxy.model_construct()
     kubelet: FreeForm = {}
     """KubeletConfiguration fields for every node, over kubeadm's defaults."""
     kube_proxy: FreeForm = {}

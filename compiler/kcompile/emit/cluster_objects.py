@@ -232,6 +232,6 @@ def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
     yield objects("11-kubelet-config", _kubelet_config(cluster))
     for token in cluster.cluster.spec.bootstrap_tokens:
         path = f"cluster/sealed/20-bootstrap-token-{token.id}.yaml"
-        yield Artifact(path, SealedYaml(_token(token, keyring)), mode=PRIVATE_MODE)
+        yield Artifact(path, SealedYaml(kubeobjects.written(_token(token, keyring), version)), mode=PRIVATE_MODE)
     yield objects("30-bootstrap-rbac", _bootstrap_rbac(cluster))
     yield objects("40-cluster-info", _cluster_info(cluster, keyring))

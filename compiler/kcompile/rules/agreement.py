@@ -20,7 +20,7 @@ def lacking(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterator[Probl
             message = f"the secrets file has no secret for token {token.id}"
             yield Problem(message, ("spec", "bootstrapTokens", index, "id"), _UPDATE)
     if cluster.has_local_etcd and not secrets.authorities.etcd:
-        yield Problem("the secrets file has no etcd authority", ("spec", "etcd"), _UPDATE)
+        yield Problem("the secrets file has no etcd authority", ("spec", "etcd"))
     algorithm = cluster.cluster.spec.pki.encryption_algorithm
     if not pki.is_derivable(algorithm):
         known = {entry.name for entry in secrets.leaf_keys if entry.key is not None}

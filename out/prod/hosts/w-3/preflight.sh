@@ -1,0 +1,64 @@
+#!/bin/sh
+# Says whether this machine is ready for the files of its host. Changes nothing. Written by kcompile; do not edit.
+set -u
+
+failures=0
+fail() {
+    printf 'FAIL %s\n' "$1" >&2
+    failures=$((failures + 1))
+}
+pass() { printf 'ok   %s\n' "$1"; }
+
+if [ "$(id -u)" = 0 ]; then pass 'running as root'; else fail 'run this as root'; fi
+
+for tool in kubelet systemctl mount iptables ip; do
+    if command -v "$tool" >/dev/null 2>&1; then pass "$tool is installed"; else fail "$tool is not on the PATH"; fi
+done
+
+wanted=v1.36.2
+if command -v kubelet >/dev/null 2>&1; then
+    found=$(kubelet --version 2>/dev/null | cut -d' ' -f2)
+    if [ "$found" = "$wanted" ]; then
+        pass "kubelet is $wanted"
+    else
+        fail "kubelet is ${found:-unknown}, the tree is for $wanted"
+    fi
+fi
+
+socket=/run/containerd/containerd.sock
+if [ -S "$socket" ]; then pass "the container runtime listens at $socket"; else fail "no container runtime at $socket"; fi
+
+if [ "$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null)" = 1 ]; then
+    pass 'net.ipv4.ip_forward is 1'
+else
+    fail 'net.ipv4.ip_forward is not 1'
+fi
+
+if [ "$(wc -l </proc/swaps 2>/dev/null || echo 1)" -gt 1 ]; then
+    fail 'swap is on: turn it off, or set failSwapOn and memorySwap in the kubelet configuration'
+else
+    pass 'swap is off'
+fi
+
+for address in 10.0.1.3; do
+    if ip -o addr show 2>/dev/null | grep -qF " $address/"; then
+        pass "this machine has the address $address"
+    else
+        fail "this machine does not have the address $address"
+    fi
+done
+
+if [ ! -e /etc/kubernetes/kubelet.conf ] && command -v ss >/dev/null 2>&1; then
+    for port in 10250; do
+        if ss -Hltn "sport = :$port" 2>/dev/null | grep -q .; then
+            fail "port $port is in use"
+        else
+            pass "port $port is free"
+        fi
+    done
+fi
+
+if [ "$failures" -gt 0 ]; then
+    printf '%s checks failed\n' "$failures" >&2
+    exit 1
+fi

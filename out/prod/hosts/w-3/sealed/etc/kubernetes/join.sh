@@ -1,0 +1,19 @@
+{
+	"data": "ENC[AES256_GCM,data:nJ3dORiMpWo5TQ7DS7YivmukZ9X+3J0nfkMoIIl6C0j4ujq/33BPwSUQBx3XB0t99gfWa8SS8yVjuNFp+dUn5XWoVm1fmHxa1C+F9SDnFJBFkbjc9MRNtouFu36xGbUyRoMuWGJ04V1+kpQf4KtKNI1DnbEyIEMmMbAZa8Zy2/zIdUJE3O+dQCxwH/qvFaZt+0cJlJqcaKewVZB50tjFLyElPrFzUIwYHikLufYmdu34bDuH6UZwU+/K4Ugt3uVu5vqmK4KcfXFOnU3WMGwuNpau9EtzpAngsTk7jdaCU5ZZ1R7/o2b3O0yjQUvIS7Ta98cnKtYUi5o4PIzR/owYLcCE2mFlGnhWqLAT82nytOg5ftLezWil+0NQqXjS4jwqkUFSJnvCnLid0LNHcYJeESvHWbKszZRIhI45Tza4rarhzVpqAhb2AblMMhfCkEqr8reCzAQyMFBQi3PaN8vFmCQTdNiaoXEL0SoHHpz2BxTCBvQkhZV/7QBDbMtXS+yv95tO8YBVksbzNBAnWWwIWkkPbM5EuoQ/Yj0rlPQ4OKZUeFR7ld3Rhxh1SLB45JyHbPD3CZj5H0aRS2EscoL2/GasQstyxuh1ojWh9S7IWLDJd3ptcc+BNDKcfexsguZ9knKir2pYlYgLJ6xdDQVFgYQgZq8gZe5fBopnKK91XREzmrisv/cHbg0j7EfHaLtoyeP6VtqRQL73xYi4MyufcBnWhLuEa0FAO0fCFwsRCPRQcPoGL+ZzX7aumZm0uOyUwrWmGui/C+iSAe78/nMVCxSQz3VTs/tXF653GNm7KzigBteHL3aL2Zy1zWzO2jrmqWfR+2AsW9urAvizNkVnkf44w5oJ3QjzoRdjtIEMWXerpvzbTc7RVwvpGRhgX1PtplgsUzCYvfW6VAg1Ei4=,iv:aq6fDzsSNH6OSVm2EEH5AeQSv1CCEv01D0Spq396RyU=,tag:/KuzY1SanerZBgi360HkLg==,type:str]",
+	"sops": {
+		"age": [
+			{
+				"recipient": "age1qsywhdarwwwdfw4238pvcdvdch8x506kx5t7denc39eh4w0cfqssraun37",
+				"enc": "-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBadlZrZHFJRGhDbWdsTFpB\nanpJTCsrNFJBd2J5eEhmSmdodjRramVaTkdvCkdlaGFvdkFUdmd3L1BJQlNkZjg1\nR004cVRYSWtjMitKZnBBM0pWY2lWdmMKLT4geyRSLTc/LWdyZWFzZQpZdUdRV3Zm\ncXpqNjdXcUN4eC9UNzArdXFFVTlBdUFWcXBwUU0zS3lLcnd4dlkwZHhDS0l6Nms0\nZWIyL1hDZmVPClRRS0N1VGFuYmJVbVdiU244MlF2ZzhzMFdhdTJCTytsMExRZGVn\nejRzZwotLS0gVjVVLzQ0RGhGb3k3NzJDUEdtTXdqbkhmWXpBTEtEc1luMkhuYmRE\nWWNHQQoK0NirMN3XfmzwHMFibN4hNnHHnyFTQ3WaQObXUDhYnZVUmHLQbHHNfcKY\nEdJZyprt1dxcAOIDTfUkCxDoZzaQ\n-----END AGE ENCRYPTED FILE-----\n"
+			},
+			{
+				"recipient": "age1hxajfvf3quglwl9ty628hzcwvql0vtwmgcyg76xgyw6vjjjarfmqfescp4",
+				"enc": "-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBLYVBOR1FxejNIZXJ4Vjho\nMW13cFBlOFZ0ck1IcHJ6d2h3YWtKWHRDVFRJCnVZeXNLV0VoMVo5LzhKK293bFJR\ncjNza1hRZWsyNVZBUUZxbTlFays0VXcKLT4gZVV5US1ncmVhc2UgUEFpXHtPPyAz\nTmI/Z0U5bSBoIChtIVYKc0t6RkUrMUNMQQotLS0gY09DTDdQeXhCemJXcDM3NFAv\nSlBqd2hjNnlXZjRucWlCRVkvRnhqRkE0UQqS4FGP1Ky+ABo6pWjtFlz9rqGdUPBf\nlsGKUW7zv+CHzsRtNMcinDxXWLMlZKFpeFY4t3RET0fVI/1v39m2aNcl\n-----END AGE ENCRYPTED FILE-----\n"
+			}
+		],
+		"lastmodified": "2026-11-23T00:00:00Z",
+		"mac": "ENC[AES256_GCM,data:NaGoDDOiTbvP+9fH/73LeI+/Rg9XJFhFcNi/XcKNEp+P+CJJX1ysWYGcKwVEMRuNTq6br/JqW9QyR7bmGvEmB2HmHMpLsbTbWNHVSfVWf/ndYBN7vY0Yp5/tPhEI4L9wRfAnMG5lGe3nbicVxLopDWGxZcqp1LwR5JVnmWYlNUQ=,iv:MqTrKvmptaO3XQiPt1W9oA6LPPL8GJl3Diu2Jd5ypIw=,tag:HX5mrjdp/wFIDyjPPIYTsw==,type:str]",
+		"unencrypted_suffix": "_unencrypted",
+		"version": "3.11.0"
+	}
+}
