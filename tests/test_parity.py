@@ -42,7 +42,9 @@ def certificate_facts(certificate: x509.Certificate) -> dict[str, Any]:
         "subject": sorted(certificate.subject.rfc4514_string().split(",")),
         "public_key": f"{type(key).__name__.strip('_')}-{key.key_size}",
         "signature_hash": certificate.signature_hash_algorithm.name,
-        "validity_days": round((certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() / 86400, 4),
+        "validity_days": round(
+            (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() / 86400, 4
+        ),
         "version": certificate.version.name,
         "extensions": {},
     }
@@ -98,7 +100,9 @@ def cluster_objects(text: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module", params=CASES)
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace, Path, Path]:
+def case(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Workspace, Path, Path]:
     """A reference folder, and the same cluster compiled and opened: its host and its objects."""
     make: MakeCluster = request.getfixturevalue("make_module_cluster")
     reference = DATA / request.param

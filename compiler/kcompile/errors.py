@@ -37,6 +37,8 @@ class Problem:
     hint: str | None = None
     severity: Severity = Severity.ERROR
     position: Position | None = None
+    first: Path | None = None
+    """Where what is doubled stands the first time."""
 
     def at(self, position: Position | None) -> Problem:
         """The same problem with its place in a file."""

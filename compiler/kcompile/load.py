@@ -21,6 +21,8 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?
 _SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 _CONFIDENTIAL = ("bootstrapTokens",)
 """Below these keys a person may by mistake have put a secret: lines there are not shown in errors."""
+_LOOKS_SECRET = re.compile(r"AGE-SECRET-KEY-|PRIVATE KEY|\b[a-z0-9]{6}\.[a-z0-9]{16}\b", re.IGNORECASE)
+"""What looks like an age identity, a PEM key or a whole bootstrap token is not shown either."""
 
 
 def read_file(path: str) -> bytes:
@@ -60,8 +62,8 @@ class Document:
         for item in path:
             child = _child(node, item)
             if child is None:
-                key = True
-                break
+                chosen = node if key_node is None else key_node
+                return self._span(chosen, show=False)
             key_node, node = child
         chosen = key_node if key and key_node is not None else node
         confidential = any(item in _CONFIDENTIAL for item in path)
@@ -77,6 +79,7 @@ class Document:
         length = max(1, (end.column if single else len(line.rstrip())) - start.column)
         if not single:
             length = min(length, len(line) - start.column) or 1
+        show = show and not _LOOKS_SECRET.search(line)
         return Position(self.file, start.line + 1, start.column + 1, length, line if show else None)
 
 

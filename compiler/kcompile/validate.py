@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Union, get_args, get_origin
 
@@ -35,6 +36,9 @@ _STAND_INS: dict[Path, Any] = {
     ("spec", "secrets", "recipients"): ("age103fctupk7t7k3d3cnta5ag0wals9cwmutag4wx6gfzxjlx27aejsac7rcf",),
 }
 """Values for required fields that are wrong, so that the rules can look at the rest in the same run."""
+
+
+_SALVAGE_ROUNDS = 20
 
 
 def _word(value: object) -> str:
@@ -86,7 +90,8 @@ def _problem(document: Document, model: type[BaseModel], error: ErrorDetails) ->
         hint = f"did you mean {close[0]}?" if close else None
         return Problem("unknown field", path, hint).at(document.position(path, key=True))
     if kind == "missing":
-        return Problem("is required and missing", location).at(document.position(path, key=True))
+        position = document.position(path, key=True)
+        return Problem("is required and missing", location).at(replace(position, excerpt=None))
     position = document.position(path, key="[key]" in error["loc"])
     if kind in _TYPE_WORDS:
         return _wrong_type(document, path, kind, error["input"]).at(position)
@@ -102,6 +107,11 @@ def _problem(document: Document, model: type[BaseModel], error: ErrorDetails) ->
     return Problem(error["msg"][0].lower() + error["msg"][1:], path).at(position)
 
 
+def _is_echo(error: ErrorDetails) -> bool:
+    """Whether an error only repeats that the items of a list, all of them, were refused."""
+    return error["type"] == "too_short" and len(error["input"]) > 0
+
+
 def _wrong_type(document: Document, path: Path, kind: str, value: object) -> Problem:
     wanted = _TYPE_WORDS[kind]
     spelled = load.raw_text(document, path)
@@ -113,59 +123,84 @@ def _wrong_type(document: Document, path: Path, kind: str, value: object) -> Pro
     return Problem(f"must be {wanted}, not {_word(value)}", path)
 
 
-def _pruned(data: Any, path: Path) -> Any:
-    """A copy of the data without what stands at a path, or with a stand-in there."""
-    if not path:
-        return {}
+_REMOVED: Any = object()
+"""Stands where an item of a list was, so that the others keep their indices."""
+
+
+def _without(data: Any, path: Path) -> Any:
+    """A copy of the data without what stands at a path."""
     head, *rest = path
-    if isinstance(data, tuple) and isinstance(head, int) and head < len(data):
-        if not rest:
-            return data[:head] + data[head + 1 :]
-        return (*data[:head], _pruned(data[head], tuple(rest)), *data[head + 1 :])
-    if isinstance(data, dict) and isinstance(head, str):
-        result = dict(data)
-        if not rest:
-            result.pop(head, None)
-        else:
-            result[head] = _pruned(result.get(head, {}), tuple(rest))
-        return result
+    if isinstance(data, tuple) and isinstance(head, int):
+        child = _without(data[head], tuple(rest)) if rest else _REMOVED
+        return (*data[:head], child, *data[head + 1 :])
+    if rest:
+        return {**data, head: _without(data[head], tuple(rest))}
+    return {key: value for key, value in data.items() if key != head}
+
+
+def _with(data: Any, path: Path, value: Any) -> Any:
+    """A copy of the data with a value at a path of keys."""
+    head, *rest = path
+    base = data if isinstance(data, dict) else {}
+    return {**base, head: _with(base.get(head), tuple(rest), value) if rest else value}
+
+
+def _compacted(data: Any) -> Any:
+    """The data without the marks of what was removed."""
+    if isinstance(data, dict):
+        return {key: _compacted(value) for key, value in data.items()}
+    if isinstance(data, tuple):
+        return tuple(_compacted(item) for item in data if item is not _REMOVED)
     return data
 
 
-def _placed(data: Any, path: Path, value: Any) -> Any:
-    head, *rest = path
-    base = dict(data) if isinstance(data, dict) else {}
-    base[str(head)] = value if not rest else _placed(base.get(str(head)), tuple(rest), value)
-    return base
+def _original(data: Any, path: Path) -> Path:
+    """The path in marked data of a path in its compacted copy, as far as it exists."""
+    found: list[str | int] = []
+    for item in path:
+        if isinstance(data, tuple) and isinstance(item, int):
+            indices = [index for index, child in enumerate(data) if child is not _REMOVED]
+            if item >= len(indices):
+                break
+            found.append(indices[item])
+            data = data[indices[item]]
+        elif isinstance(data, dict) and item in data:
+            found.append(item)
+            data = data[item]
+        else:
+            break
+    return tuple(found)
 
 
-def _salvaged(document: Document, errors: list[ErrorDetails]) -> tuple[Cluster | None, list[Path]]:
-    """The cluster without what is wrong in it, for the rules to look at; and what was left out."""
-    data = document.data
-    touched: list[Path] = []
-    for _ in range(20):
-        # from the back, so that the indices of what is still to be removed stay right
-        for error in sorted(errors, key=lambda e: [str(i).zfill(9) for i in e["loc"]], reverse=True):
+def _salvaged(document: Document, errors: list[ErrorDetails]) -> tuple[Cluster | None, Any, set[Path]]:
+    """The cluster without what is wrong in it, for the rules to look at; its marked data; what was left out."""
+    data: Any = document.data
+    touched: set[Path] = set()
+    for _ in range(_SALVAGE_ROUNDS):
+        removed: set[Path] = set()
+        for error in errors:
             location: Path = tuple(item for item in error["loc"] if item != "[key]")
             stand_ins = [p for p in _STAND_INS if location[: len(p)] == p or p[: len(location)] == location]
-            if stand_ins:
-                path = min(location, stand_ins[0], key=len)
-                for stand_in in stand_ins:
-                    data = _placed(data, stand_in, _STAND_INS[stand_in])
-            else:
-                path = location[:-1] if error["type"] in ("missing", "too_short") else location
-                if not path:
-                    return None, touched
-                data = _pruned(data, path)
-            touched.append(path)
+            for stand_in in stand_ins:
+                touched.add(stand_in)
+                data = _with(data, stand_in, _STAND_INS[stand_in])
+            if not stand_ins:
+                # of a field that is missing, what it is missing from: the longest path that is there
+                removed.add(_original(data, location))
+        if () in removed:
+            break
+        for path in removed:
+            if not any(path[:length] in removed for length in range(1, len(path))):
+                data = _without(data, path)
+        touched |= removed
         try:
-            return Cluster.model_validate(data), touched
+            return Cluster.model_validate(_compacted(data)), data, touched
         except ValidationError as error:
             errors = error.errors(include_url=False)
-    return None, touched
+    return None, data, touched
 
 
-def _overlaps(path: Path, others: list[Path]) -> bool:
+def _overlaps(path: Path, others: set[Path]) -> bool:
     return any(path[: len(other)] == other or other[: len(path)] == path for other in others)
 
 
@@ -182,21 +217,24 @@ def cluster(document: Document, now: datetime) -> tuple[Cluster, tuple[Problem, 
         position = document.position(())
         raise SpecError(Problem("the file holds no cluster spec", hint="see `kcompile init`").at(position))
     problems = list(document.problems)
-    touched: list[Path] = [problem.path for problem in problems]
+    touched = {problem.path for problem in problems}
+    data = document.data
     found: Cluster | None
     try:
         found = Cluster.model_validate(document.data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        problems += [_problem(document, Cluster, e) for e in errors]
-        found, more = _salvaged(document, errors)
-        touched += more
+        problems += [_problem(document, Cluster, e) for e in errors if not _is_echo(e)]
+        found, data, left_out = _salvaged(document, errors)
+        touched |= left_out
     if found is not None:
-        problems += [
-            problem.at(document.position(problem.path))
-            for problem in rules.check(found, now)
-            if not _overlaps(problem.path, touched)
-        ]
+        for problem in rules.check(found, now):
+            path = (*(there := _original(data, problem.path)), *problem.path[len(there) :])
+            if not _overlaps(path, touched):
+                message = problem.message
+                if problem.first is not None:
+                    message += f", on line {document.position(_original(data, problem.first)).line}"
+                problems.append(replace(problem, path=path, message=message, position=document.position(path)))
     problems = _sorted(problems)
     if found is None or any(p.severity is Severity.ERROR for p in problems):
         raise SpecError(problems)

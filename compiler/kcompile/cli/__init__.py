@@ -69,7 +69,7 @@ def _errors(style: str = "text") -> Iterator[None]:
 @click.group(context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="kcompile")
 def main() -> None:
-    r"""Compile one cluster spec into everything that kubeadm would have written, offline and reproducibly.
+    """Compile one cluster spec into everything that kubeadm would have written, offline and reproducibly.
 
     \b
     kcompile init clusters/lab.yaml --control-plane lab-1=192.168.1.10
@@ -118,7 +118,7 @@ class _Bar:
 @click.option("--allow-version-jump", is_flag=True, help="Accept a step of more than one minor from the tree there.")
 @_format
 def build(spec: str, out: str, allow_version_jump: bool, style: str) -> None:
-    r"""Compile SPEC and its secrets file into OUT/<cluster>/.
+    """Compile SPEC and its secrets file into OUT/<cluster>/.
 
     The tree that stands is replaced as a whole, or not at all; unchanged files are not touched.
     Needs an identity that opens the secrets file, found where sops finds it
@@ -165,7 +165,7 @@ def build(spec: str, out: str, allow_version_jump: bool, style: str) -> None:
 @click.option("--to", "directory", required=True, help="Where the files go; it is made if it is not there.")
 @_format
 def render(tree: str, host: str | None, cluster: bool, admin: bool, directory: str, style: str) -> None:
-    r"""Write what belongs on HOST (or --cluster, or --admin) from a built TREE below a directory, opened.
+    """Write what belongs on HOST (or --cluster, or --admin) from a built TREE below a directory, opened.
 
     Modes are set, keys and kubeconfigs readable by the owner alone. Each file is checked against the
     tree's manifest first. Needs an identity that opens the sealed files.
@@ -199,7 +199,7 @@ def render(tree: str, host: str | None, cluster: bool, admin: bool, directory: s
 @click.argument("files", nargs=-1, required=True)
 @_format
 def validate(files: tuple[str, ...], style: str) -> None:
-    r"""Check each of FILES and report everything that is wrong. Needs no key.
+    """Check each of FILES and report everything that is wrong. Needs no key.
 
     A spec is checked together with the secrets file beside it, a secrets file by its public part.
 
@@ -238,7 +238,7 @@ def secrets() -> None:
 @click.argument("spec")
 @_format
 def secrets_create(spec: str, style: str) -> None:
-    r"""Make fresh authorities, keys and tokens for SPEC, sealed for its recipients, beside it.
+    """Make fresh authorities, keys and tokens for SPEC, sealed for its recipients, beside it.
 
     An existing secrets file is never overwritten.
 
@@ -267,7 +267,7 @@ def secrets_create(spec: str, style: str) -> None:
 @click.argument("spec")
 @_format
 def secrets_update(spec: str, style: str) -> None:
-    r"""Add to the secrets file what SPEC needs and it lacks: a new token's secret, keys of new RSA certificates.
+    """Add to the secrets file what SPEC needs and it lacks: a new token's secret, keys of new RSA certificates.
 
     Nothing that is there is changed or removed; lines that need no change stay as they are.
 
@@ -331,7 +331,7 @@ def init(
     recipients: tuple[str, ...],
     style: str,
 ) -> None:
-    r"""Write a commented SPEC for these nodes, and the secrets file that goes with it.
+    """Write a commented SPEC for these nodes, and the secrets file that goes with it.
 
     Without --recipient the age identity at hand is used; when there is none, one is made in SOPS's default
     key file. Nothing is overwritten. The cluster is named after the file.
@@ -361,7 +361,7 @@ def init(
 
 @main.command(short_help="Print the spec's JSON schema.")
 def schema() -> None:
-    r"""Print the JSON schema of the cluster spec, for editors and linters.
+    """Print the JSON schema of the cluster spec, for editors and linters.
 
     \b
     Example:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kcompile import network
-from kcompile.errors import Path, Problem, Severity, format_path
+from kcompile.errors import Path, Problem, Severity
 from kcompile.rules.networking import node_addresses
 from kcompile.spec import Cluster, NodeSettings
 
@@ -56,8 +56,7 @@ def unique(cluster: Cluster) -> Iterator[Problem]:
     first: dict[tuple[str, str], Path] = {}
     for path, kind, value in named:
         if (kind, value) in first:
-            there = format_path(first[kind, value][:-1])
-            yield Problem(f"the {kind} {value} stands at {there} already", path, "give it another")
+            yield Problem(f"the {kind} {value} is there already", path, "give it another", first=first[kind, value])
         else:
             first[kind, value] = path
 

@@ -1,0 +1,409 @@
+"""Bad input: every problem in one run, each with its place, what is wrong, and the mend."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import MakeCluster, kcompile, minimal, succeed
+
+RECIPIENT = "age1qsywhdarwwwdfw4238pvcdvdch8x506kx5t7denc39eh4w0cfqssraun37"
+
+EVERYTHING = """\
+apiVersion: kcompile.dev/v1alpha1
+kind: Cluster
+metadata:
+  name: Bad_Name
+spec:
+  kubernetsVersion: v1.36.2
+  kubernetesVersion: 1.30
+  networking:
+    podSubnet: 10.244.0.0/16
+    serviceSubnet: 10.244.0.0/20
+    dnsDomain: NO
+  pki:
+    issuedAt: 2026-11-23
+    certificateValidityPeriod: 1 year
+  secrets:
+    recipients: [age1nonsense]
+  apiServer:
+    extraArgs: {audit-log-maxage: 30}
+  controlPlane:
+    nodes:
+    - {name: cp-1, address: 10.0.0.300}
+    - {name: cp-2, address: 10.0.0.12, adress: x}
+    - {name: cp-2, address: 10.0.0.12}
+  nodePools:
+  - name: general
+    nodes:
+    - {name: "../../etc", address: 10.0.1.1}
+    - {name: w-2, address: 10.0.1.2/24}
+  bootstrapTokens:
+  - {id: abcdef.0123456789abcdef}
+"""
+
+EVERYTHING_SAYS = """\
+bad.yaml:4:9: metadata.name: 'Bad_Name' is not an RFC 1123 label
+    4 |   name: Bad_Name
+      |         ^^^^^^^^
+   hint: use lower-case letters, digits and '-', 63 at most
+bad.yaml:5:1: spec.controlPlaneEndpoint: is required with 2 control-plane nodes
+   hint: set it to a name or an address that reaches all of them: a load balancer, kube-vip, DNS
+bad.yaml:6:3: spec.kubernetsVersion: unknown field
+    6 |   kubernetsVersion: v1.36.2
+      |   ^^^^^^^^^^^^^^^^
+   hint: did you mean kubernetesVersion?
+bad.yaml:7:22: spec.kubernetesVersion: must be a string, but YAML reads 1.30 as the number 1.3
+    7 |   kubernetesVersion: 1.30
+      |                      ^^^^
+   hint: put it in quotes: "1.30"
+bad.yaml:10:20: spec.networking.serviceSubnet: 10.244.0.0/20 overlaps podSubnet 10.244.0.0/16
+   10 |     serviceSubnet: 10.244.0.0/20
+      |                    ^^^^^^^^^^^^^
+   hint: choose a range outside 10.244.0.0/16, for example 10.96.0.0/16
+bad.yaml:11:16: spec.networking.dnsDomain: must be a string, but YAML reads NO as the boolean false
+   11 |     dnsDomain: NO
+      |                ^^
+   hint: put it in quotes: "NO"
+bad.yaml:13:15: spec.pki.issuedAt: '2026-11-23' is not a UTC timestamp
+   13 |     issuedAt: 2026-11-23
+      |               ^^^^^^^^^^
+   hint: write it as 2026-11-23T00:00:00Z
+bad.yaml:14:32: spec.pki.certificateValidityPeriod: '1 year' is not a duration
+   14 |     certificateValidityPeriod: 1 year
+      |                                ^^^^^^
+   hint: write hours, minutes and seconds, for example 8760h
+bad.yaml:16:18: spec.secrets.recipients[0]: 'age1nonsense' is not an age recipient
+   16 |     recipients: [age1nonsense]
+      |                  ^^^^^^^^^^^^
+   hint: write age1…, ssh-ed25519 AAAA… or ssh-rsa AAAA…
+bad.yaml:18:35: spec.apiServer.extraArgs.audit-log-maxage: must be a string, but YAML reads 30 as the number 30
+   18 |     extraArgs: {audit-log-maxage: 30}
+      |                                   ^^
+   hint: put it in quotes: "30"
+bad.yaml:21:29: spec.controlPlane.nodes[0].address: '10.0.0.300' is not an IP address
+   21 |     - {name: cp-1, address: 10.0.0.300}
+      |                             ^^^^^^^^^^
+bad.yaml:22:40: spec.controlPlane.nodes[1].adress: unknown field
+   22 |     - {name: cp-2, address: 10.0.0.12, adress: x}
+      |                                        ^^^^^^
+   hint: did you mean address?
+bad.yaml:23:14: spec.controlPlane.nodes[2].name: the node cp-2 is there already, on line 22
+   23 |     - {name: cp-2, address: 10.0.0.12}
+      |              ^^^^
+   hint: give it another
+bad.yaml:23:29: spec.controlPlane.nodes[2].address: the address 10.0.0.12 is there already, on line 22
+   23 |     - {name: cp-2, address: 10.0.0.12}
+      |                             ^^^^^^^^^
+   hint: give it another
+bad.yaml:27:14: spec.nodePools[0].nodes[0].name: '../../etc' is not an RFC 1123 subdomain
+   27 |     - {name: "../../etc", address: 10.0.1.1}
+      |              ^^^^^^^^^^^
+   hint: use lower-case letters, digits, '-' and '.', beginning and ending with a letter or a digit
+bad.yaml:28:28: spec.nodePools[0].nodes[1].address: '10.0.1.2/24' is not an IP address
+   28 |     - {name: w-2, address: 10.0.1.2/24}
+      |                            ^^^^^^^^^^^
+   hint: leave out the prefix length
+bad.yaml:30:10: spec.bootstrapTokens[0].id: is not a token id
+   hint: write the six characters before the '.'; the secret half belongs in the secrets file
+"""
+
+
+def test_everything_wrong_is_reported_in_one_run(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text(EVERYTHING)
+    for command in ("validate", "build"):
+        result = kcompile(command, "bad.yaml", cwd=tmp_path)
+        errors = result.err.split("warning: ")[0] if "warning" in result.err else result.err
+        assert (result.code, result.out, errors) == (2, "", EVERYTHING_SAYS)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "f.yaml:1:1: the file holds no cluster spec\n   hint: see `kcompile init`\n"),
+        (b"a: [b\n", "f.yaml:2:1: not valid YAML: did not find expected ',' or ']'\n"),
+        (
+            b"a:\n\tb: c\n",
+            "f.yaml:2:1: not valid YAML: found character that cannot start any token\n"
+            "   hint: indent with spaces: YAML does not allow tabs\n",
+        ),
+        (b"a: \xff\n", "f.yaml:1:4: the file is not UTF-8\n   hint: save it as UTF-8\n"),
+        (b"a: \x00\n", "f.yaml:1:1: not valid YAML: a character that YAML does not allow\n"),
+        (b"a: 1\n---\nb: 2\n", "f.yaml:3:1: a second document begins here\n   hint: keep one document in a file\n"),
+        (b"[" * 100_000, "f.yaml:1:101: nested more than 100 levels deep\n"),
+        (b"a: &a [*a]\n", "f.yaml:1:4: an anchor contains itself\n"),
+        (b"# " + b"x" * (16 << 20), "f.yaml:1:1: the file is larger than 16 MiB\n"),
+        (
+            b"!!python/object/apply:os.system [id]\n",
+            "f.yaml:1:1: the file holds no cluster spec\n"
+            "    1 | !!python/object/apply:os.system [id]\n"
+            "      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+            "   hint: see `kcompile init`\n",
+        ),
+    ],
+    ids=["empty", "syntax", "tab", "encoding", "nul", "documents", "deep", "recursive", "large", "tag"],
+)
+def test_a_file_that_is_no_spec(content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_bytes(content)
+    result = kcompile("validate", "f.yaml", cwd=tmp_path)
+    assert (result.code, result.out, result.err) == (2, "", says)
+
+
+def test_a_bomb_of_aliases_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    for before, name in zip("abcdefghijklmnop", "bcdefghijklmnopq", strict=True):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]")
+    (tmp_path / "f.yaml").write_text("\n".join(lines))
+    result = kcompile("validate", "f.yaml", cwd=tmp_path)
+    says = "f.yaml:1:1: its aliases expand to an unreasonable size\n   hint: write the values out\n"
+    assert (result.code, result.err) == (2, says)
+
+
+def test_what_yaml_lets_pass_and_a_spec_does_not(tmp_path: Path) -> None:
+    text = yaml.safe_dump(minimal(RECIPIENT), sort_keys=False)
+    (tmp_path / "f.yaml").write_text(text + "kind: Cluster\n1: x\n<<: {a: b}\n? [a]\n: c\n")
+    lines = text.count("\n")
+    result = kcompile("validate", "f.yaml", cwd=tmp_path)
+    assert (result.code, result.err) == (
+        2,
+        textwrap.dedent(f"""\
+        f.yaml:{lines + 1}:1: kind: the key stands here a second time
+        f.yaml:{lines + 2}:1: 1: YAML reads the key 1 as no string
+           hint: put it in quotes: "1"
+        f.yaml:{lines + 3}:1: ['<<']: merge keys (<<) are not supported
+           hint: write the fields out
+        f.yaml:{lines + 4}:3: a key must be a string
+        """),
+    )
+
+
+def problems(tmp_path: Path, document: dict[str, object]) -> list[str]:
+    """What validate says of a document: path and message of each problem, and its hint."""
+    (tmp_path / "f.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    result = kcompile("validate", "f.yaml", "--format", "json", cwd=tmp_path)
+    found = json.loads(result.err)["problems"]
+    errors = [p for p in found if p["severity"] == "error"]
+    assert result.code == (2 if errors else 0)
+    missing_file = "there is no f.secrets.yaml"
+    return [
+        f"{p['severity']}: {p['path']}: {p['message']}" + (f" | {p['hint']}" if p["hint"] else "")
+        for p in found
+        if p["message"] != missing_file
+    ]
+
+
+CP = [{"name": "cp-1", "address": "10.0.0.11"}]
+ONE = {"nodes": CP}
+WORKERS = [{"name": "general", "nodes": [{"name": "w-1", "address": "10.0.1.1"}]}]
+TOKEN = [{"id": "abcdef"}]
+
+CASES = {
+    "unsupported-minor": (
+        {"kubernetesVersion": "v1.27.3"},
+        ["error: spec.kubernetesVersion: v1.27.3 is not supported | supported are v1.28 to v1.37"],
+    ),
+    "patch-that-never-was": (
+        {"kubernetesVersion": "v1.28.99"},
+        [
+            "error: spec.kubernetesVersion: v1.28.99 does not exist: v1.28 ended with v1.28.15"
+            " | supported are v1.28 to v1.37"
+        ],
+    ),
+    "version-without-v": (
+        {"kubernetesVersion": "1.36.2"},
+        ["error: spec.kubernetesVersion: '1.36.2' is not a Kubernetes version | write v1.36.2"],
+    ),
+    "host-bits": (
+        {"networking": {"podSubnet": "10.244.0.1/16"}},
+        ["error: spec.networking.podSubnet: 10.244.0.1/16 has host bits set | write 10.244.0.0/16"],
+    ),
+    "families": (
+        {"networking": {"podSubnet": "fd00:10::/48"}},
+        [
+            "error: spec.networking.podSubnet: podSubnet and serviceSubnet are not of the same address families"
+            " | give both the same families"
+        ],
+    ),
+    "node-of-another-family": (
+        {"controlPlane": {"nodes": [{"name": "cp-1", "address": "fd00::11"}]}},
+        [
+            "error: spec.controlPlane.nodes[0].address: an IPv6 address in a cluster whose services are IPv4",
+        ],
+    ),
+    "service-range-too-large": (
+        {"networking": {"serviceSubnet": "172.16.0.0/11"}},
+        [
+            "error: spec.networking.serviceSubnet: 172.16.0.0/11 has host bits set | write 172.0.0.0/11",
+        ],
+    ),
+    "service-range-too-large-to-allocate": (
+        {"networking": {"serviceSubnet": "172.0.0.0/11"}},
+        [
+            "error: spec.networking.serviceSubnet: 172.0.0.0/11 is larger than the API server allows"
+            " | use a prefix length of 12 or more",
+        ],
+    ),
+    "pod-range-too-small": (
+        {"networking": {"podSubnet": "10.244.0.0/25"}},
+        [
+            "error: spec.networking.podSubnet: 10.244.0.0/25 is smaller than the /24 that each node gets of it"
+            " | use a prefix length of 24 or less, or set node-cidr-mask-size in controllerManager.extraArgs",
+        ],
+    ),
+    "node-in-pod-range": (
+        {"networking": {"podSubnet": "10.0.0.0/16"}},
+        [
+            "error: spec.controlPlane.nodes[0].address: 10.0.0.11 lies in podSubnet 10.0.0.0/16"
+            " | give the node an address outside it, or choose another range",
+        ],
+    ),
+    "even-etcd": (
+        {
+            "controlPlaneEndpoint": "api.example.com",
+            "controlPlane": {"nodes": [*CP, {"name": "cp-2", "address": "10.0.0.12"}]},
+        },
+        [
+            "warning: spec.controlPlane.nodes: 2 stacked etcd members tolerate no more failures than 1"
+            " | use an odd number",
+        ],
+    ),
+    "no-token": (
+        {"nodePools": WORKERS},
+        [
+            "error: spec.nodePools[0]: its nodes join by bootstrap token, and the spec has none"
+            " | add an entry to spec.bootstrapTokens, or set credentials: issued",
+        ],
+    ),
+    "forbidden-label": (
+        {"bootstrapTokens": TOKEN, "nodePools": [{**WORKERS[0], "labels": {"node-role.kubernetes.io/worker": ""}}]},
+        [
+            "error: spec.nodePools[0].labels['node-role.kubernetes.io/worker']: a kubelet may not give itself"
+            " the label node-role.kubernetes.io/worker | set it with kubectl once the node is there, or use a"
+            " prefix of your own",
+        ],
+    ),
+    "owned-flag": (
+        {"apiServer": {"extraArgs": {"tls-cert-file": "/x"}}},
+        [
+            "warning: spec.apiServer.extraArgs.tls-cert-file: tls-cert-file names a file or a range that kcompile"
+            " compiles; another value may break the cluster | leave it out unless you are sure",
+        ],
+    ),
+    "kubelet-flag-with-a-space": (
+        {"controlPlane": {**ONE, "nodeRegistration": {"kubeletExtraArgs": {"node-ip": '10.0.0.1" --evil'}}}},
+        [
+            "error: spec.controlPlane.nodeRegistration.kubeletExtraArgs.node-ip: holds a space, a quote, a '$' or a"
+            " backslash, which kubeadm-flags.env cannot carry | use the kubelet field of the configuration file",
+        ],
+    ),
+    "leaf-outlives-authority": (
+        {"pki": {"issuedAt": "2026-11-23T00:00:00Z", "certificateValidityPeriod": "90000h"}},
+        ["error: spec.pki.certificateValidityPeriod: 90000h is longer than the authorities are valid"],
+    ),
+    "two-etcds": (
+        {"etcd": {"local": {}, "external": {"endpoints": ["https://10.0.9.1:2379"]}}},
+        ["error: spec.etcd: local and external exclude each other | keep one of them"],
+    ),
+    "private-key-as-recipient": (
+        {"secrets": {"recipients": ["AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"]}},
+        [
+            "error: spec.secrets.recipients[0]: is a private key, not a recipient"
+            " | remove it, replace the key, and write the age1… line here",
+        ],
+    ),
+    "manifest-outside": (
+        {"manifests": ["../../etc/passwd"]},
+        [
+            "error: spec.manifests[0]: '../../etc/passwd' is not a path below the spec's directory"
+            " | write it relative, without '..'",
+        ],
+    ),
+    "manifest-missing": (
+        {"manifests": ["addons/nothing.yaml"]},
+        ["error: spec.manifests[0]: addons/nothing.yaml: cannot read the file: No such file or directory"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rule(name: str, tmp_path: Path) -> None:
+    fields, expected = CASES[name]
+    assert problems(tmp_path, minimal(RECIPIENT, **fields)) == expected
+
+
+def test_dates_are_warned_about(tmp_path: Path) -> None:
+    future = minimal(RECIPIENT, pki={"issuedAt": "2999-01-01T00:00:00Z"})
+    past = minimal(RECIPIENT, pki={"issuedAt": "2020-01-01T00:00:00Z"})
+    assert problems(tmp_path, future) == [
+        "warning: spec.pki.issuedAt: 2999-01-01T00:00:00Z is in the future: the certificates are not valid yet"
+    ]
+    (warning,) = problems(tmp_path, past)
+    assert warning.startswith(
+        "warning: spec.pki.issuedAt: the leaf certificates have expired since 2020-12-31T00:05:00Z | renew them all: "
+    )
+
+
+def test_a_valid_spec_and_its_secrets_are_valid(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster()
+    result = succeed(workspace.run("validate", "c.yaml", "c.secrets.yaml", identity=None))
+    assert (result.out, result.err) == ("2 files are valid\n", "")
+
+
+def test_every_format_says_the_same(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(yaml.safe_dump(minimal(RECIPIENT, kubernetesVersion="v1.27.3"), sort_keys=False))
+    run = {style: kcompile("build", "f.yaml", "--format", style, cwd=tmp_path) for style in ("json", "sarif", "github")}
+    assert {style: (result.code, result.out) for style, result in run.items()} == dict.fromkeys(run, (2, ""))
+    message, hint = "v1.27.3 is not supported", "supported are v1.28 to v1.37"
+    assert json.loads(run["json"].err) == {
+        "problems": [
+            {
+                "severity": "error",
+                "file": "f.yaml",
+                "line": 6,
+                "column": 22,
+                "path": "spec.kubernetesVersion",
+                "message": message,
+                "hint": hint,
+            }
+        ]
+    }
+    sarif = json.loads(run["sarif"].err)
+    assert sarif["runs"][0]["results"] == [
+        {
+            "ruleId": "kcompile",
+            "level": "error",
+            "message": {"text": f"spec.kubernetesVersion: {message}\nhint: {hint}"},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": "f.yaml"},
+                        "region": {"startLine": 6, "startColumn": 22},
+                    }
+                }
+            ],
+        }
+    ]
+    assert run["github"].err == (
+        f"::error file=f.yaml,line=6,col=22::spec.kubernetesVersion: {message}%0Ahint: {hint}\n"
+    )
+
+
+def test_a_version_jump_against_the_standing_tree_is_refused(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(kubernetesVersion="v1.34.2")
+    workspace.build()
+    before = (workspace.tree / "kcompile.json").read_bytes()
+    workspace.write_spec(minimal(workspace.recipient, kubernetesVersion="v1.36.2"))
+    result = workspace.run("build", "c.yaml")
+    assert (result.code, result.err) == (
+        2,
+        "c.yaml:6:22: spec.kubernetesVersion: the tree at out/test is for v1.34.2: Kubernetes goes up one minor at a time\n"
+        "    6 |   kubernetesVersion: v1.36.2\n"
+        "      |                      ^^^^^^^\n"
+        "   hint: build the minor between first, or pass --allow-version-jump for a cluster that does not run yet\n",
+    )
+    assert (workspace.tree / "kcompile.json").read_bytes() == before
+    succeed(workspace.run("build", "c.yaml", "--allow-version-jump"))
