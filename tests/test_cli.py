@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from conftest import ROOT, clean_environment, kcompile, run, succeed, tool
 
 COMMANDS = (["build"], ["render"], ["validate"], ["secrets", "create"], ["secrets", "update"], ["init"], ["schema"])

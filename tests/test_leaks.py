@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import MakeCluster, Workspace, clean_environment, files_below, run, tool
 
 from kcompile import yamlfmt
 from kcompile.secret import SEALED, Secret
+
+from conftest import MakeCluster, Workspace, clean_environment, files_below, run, tool
 
 FLEET = {
     "bootstrapTokens": [{"id": "abcdef"}],

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import MakeCluster, Workspace
 from cryptography import x509
-from kubeadm_import import spec_from
 
 from kcompile import yamlfmt
+
+from conftest import MakeCluster, Workspace
+from kubeadm_import import spec_from
 
 DATA = Path(__file__).parent / "data" / "kubeadm"
 CASES = sorted(f"{p.parent.name}/{p.name}" for p in DATA.glob("v*/*") if p.name != "worker-join")
@@ -144,7 +145,7 @@ def test_host_files_equal_kubeadms(case: tuple[Path, Workspace, Path, Path]) -> 
             got[path] = yamlfmt.dump(without_own_annotations(yaml.safe_load(got[path]))).decode()
             # and apart from that annotation the file is the same text
             own = re.sub(r"    kcompile\.dev/credentials-sha256: \w{64}\n", "", (host / path).read_text())
-            assert re.sub(r"^  annotations:\n(  \S)", r"\1", own, flags=re.M) == wanted[path]
+            assert re.sub(r"^  annotations:\n(  \S)", r"\1", own, flags=re.MULTILINE) == wanted[path]
     assert got == wanted
 
 

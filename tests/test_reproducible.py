@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import ALICE, BOB, EXAMPLES, ROOT, clean_environment, files_below, kcompile, succeed
 
 VARIATIONS = {
@@ -83,9 +84,8 @@ def test_manifest_lists_every_other_file_with_its_digest(name: str, examples: Pa
 def test_manifest_is_signed(name: str, examples: Path) -> None:
     import base64
 
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
     import yaml
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     text = (examples / "out" / name / "kcompile.json").read_text()
     signature = json.loads(text)["signature"]
