@@ -20,10 +20,8 @@ def spec(name: str, workers: int, recipient: str, *, control_plane: int = 3) -> 
         "  controlPlane:",
         "    nodes:",
         *(f"    - {{name: cp-{i}, address: 10.0.0.{10 + i}}}" for i in range(control_plane)),
-        "  nodePools:",
-        "  - name: general",
-        "    labels: {tier: general}",
-        "    nodes:",
-        *(f"    - {{name: w-{i}, address: 10.{1 + i // 250}.{i % 250}.1}}" for i in range(workers)),
     ]
+    if workers:
+        lines += ["  nodePools:", "  - name: general", "    labels: {tier: general}", "    nodes:"]
+        lines += (f"    - {{name: w-{i}, address: 10.{1 + i // 250}.{i % 250}.1}}" for i in range(workers))
     return "\n".join(lines) + "\n"

@@ -401,7 +401,8 @@ def test_a_version_jump_against_the_standing_tree_is_refused(make_cluster: MakeC
     result = workspace.run("build", "c.yaml")
     assert (result.code, result.err) == (
         2,
-        "c.yaml:6:22: spec.kubernetesVersion: the tree at out/test is for v1.34.2: Kubernetes goes up one minor at a time\n"
+        "c.yaml:6:22: spec.kubernetesVersion: the tree at out/test is for v1.34.2: "
+        "Kubernetes goes up one minor at a time\n"
         "    6 |   kubernetesVersion: v1.36.2\n"
         "      |                      ^^^^^^^\n"
         "   hint: build the minor between first, or pass --allow-version-jump for a cluster that does not run yet\n",

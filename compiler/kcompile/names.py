@@ -11,19 +11,22 @@ from collections.abc import Callable
 
 from kcompile import network, timefmt
 
-_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", re.ASCII)
-_FLAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-_ENV_NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*", re.ASCII)
-_VERSION = re.compile(r"v1\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
-_TOKEN_ID = re.compile(r"[a-z0-9]{6}", re.ASCII)
-_IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
-_IMAGE_REPOSITORY = re.compile(
-    r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*", re.ASCII
-)
-_SSH_RECIPIENT = re.compile(r"ssh-(ed25519|rsa) [A-Za-z0-9+/]+={0,2}( .*)?", re.ASCII)
+_DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
+_FLAG = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_ENV_NAME = r"[-._A-Za-z][-._A-Za-z0-9]*"
+_VERSION = r"v1\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+_TOKEN_ID = r"[a-z0-9]{6}"
+_IMAGE_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_IMAGE_REPOSITORY = r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+_SSH_RECIPIENT = r"ssh-(ed25519|rsa) [A-Za-z0-9+/]+={0,2}( .*)?"
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
+
+
+def _is(pattern: str, text: str) -> bool:
+    """Whether the whole text is of the pattern, which is compiled when it is first asked for."""
+    return re.fullmatch(pattern, text, re.ASCII) is not None
 
 
 class Invalid(ValueError):
@@ -36,7 +39,7 @@ class Invalid(ValueError):
 
 def cluster_name(text: str) -> str:
     """An RFC 1123 label: it is kubeadm's clusterName and a directory's name."""
-    if len(text) > 63 or not _DNS_LABEL.fullmatch(text):
+    if len(text) > 63 or not _is(_DNS_LABEL, text):
         raise Invalid(f"{text!r} is not an RFC 1123 label", "use lower-case letters, digits and '-', 63 at most")
     return text
 
@@ -44,7 +47,7 @@ def cluster_name(text: str) -> str:
 def dns_subdomain(text: str) -> str:
     """An RFC 1123 subdomain, 253 characters at most: what Kubernetes takes as a node name."""
     labels = text.split(".")
-    if len(text) > 253 or not all(len(label) <= 63 and _DNS_LABEL.fullmatch(label) for label in labels):
+    if len(text) > 253 or not all(len(label) <= 63 and _is(_DNS_LABEL, label) for label in labels):
         raise Invalid(
             f"{text!r} is not an RFC 1123 subdomain",
             "use lower-case letters, digits, '-' and '.', beginning and ending with a letter or a digit",
@@ -54,7 +57,7 @@ def dns_subdomain(text: str) -> str:
 
 def dns_name(text: str) -> str:
     """A DNS name in lower case that is not an address."""
-    if network.is_ip(text) or re.fullmatch(r"[\d.]+", text, re.ASCII):
+    if network.is_ip(text) or _is(r"[\d.]+", text):
         raise Invalid(f"{text!r} is not a DNS name")
     return dns_subdomain(text)
 
@@ -127,9 +130,9 @@ def endpoint(text: str) -> str:
 
 def kubernetes_version(text: str) -> str:
     """``v1.<minor>.<patch>``."""
-    if not _VERSION.fullmatch(text):
+    if not _is(_VERSION, text):
         bare = f"v{text}"
-        hint = f"write {bare}" if _VERSION.fullmatch(bare) else "write it as v1.36.2"
+        hint = f"write {bare}" if _is(_VERSION, bare) else "write it as v1.36.2"
         raise Invalid(f"{text!r} is not a Kubernetes version", hint)
     return text
 
@@ -169,14 +172,14 @@ def label_key(text: str) -> str:
     prefix, slash, name = text.rpartition("/")
     if slash:
         dns_subdomain(prefix)
-    if not name or len(name) > 63 or not _LABEL_VALUE.fullmatch(name):
+    if not name or len(name) > 63 or not _is(_LABEL_VALUE, name):
         raise Invalid(f"{text!r} is not a label key", "write name or prefix.example.com/name")
     return text
 
 
 def label_value(text: str) -> str:
     """The value of a label or a taint."""
-    if len(text) > 63 or not _LABEL_VALUE.fullmatch(text):
+    if len(text) > 63 or not _is(_LABEL_VALUE, text):
         raise Invalid(f"{text!r} is not a label value", "use letters, digits, '-', '_' and '.', 63 at most")
     return text
 
@@ -190,7 +193,7 @@ def taint_effect(text: str) -> str:
 
 def flag_name(text: str) -> str:
     """A component's flag without its dashes."""
-    if not _FLAG.fullmatch(text):
+    if not _is(_FLAG, text):
         hint = f"write {text.lstrip('-')}" if text.startswith("-") else None
         raise Invalid(f"{text!r} is not a flag name", hint)
     return text
@@ -198,14 +201,14 @@ def flag_name(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Text without line breaks or other control characters."""
-    if _CONTROL.search(text):
+    if re.search(_CONTROL, text):
         raise Invalid("has a line break or another control character")
     return text
 
 
 def env_name(text: str) -> str:
     """An environment variable's name as Kubernetes takes it."""
-    if not _ENV_NAME.fullmatch(text):
+    if not _is(_ENV_NAME, text):
         raise Invalid(f"{text!r} is not an environment variable's name")
     return text
 
@@ -239,7 +242,7 @@ def cri_socket(text: str) -> str:
 
 def token_id(text: str) -> str:
     """The public half of a bootstrap token. What is refused is not repeated: it may be a whole token."""
-    if not _TOKEN_ID.fullmatch(text):
+    if not _is(_TOKEN_ID, text):
         raise Invalid(
             "is not a token id",
             "write the six characters before the '.'; the secret half belongs in the secrets file",
@@ -249,21 +252,21 @@ def token_id(text: str) -> str:
 
 def token_group(text: str) -> str:
     """A group of a bootstrap token, below ``system:bootstrappers:``."""
-    if not re.fullmatch(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]", text, re.ASCII):
+    if not _is(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]", text):
         raise Invalid(f"{text!r} is not a bootstrap group", "begin with system:bootstrappers:")
     return text
 
 
 def image_tag(text: str) -> str:
     """An image's tag."""
-    if not _IMAGE_TAG.fullmatch(text):
+    if not _is(_IMAGE_TAG, text):
         raise Invalid(f"{text!r} is not an image tag")
     return text
 
 
 def image_repository(text: str) -> str:
     """A registry with an optional path, without a tag."""
-    if not _IMAGE_REPOSITORY.fullmatch(text):
+    if not _is(_IMAGE_REPOSITORY, text):
         raise Invalid(f"{text!r} is not an image repository", "write it as registry.example.com/path")
     return text
 
@@ -274,7 +277,7 @@ def age_recipient(text: str) -> str:
 
     if text.startswith(("AGE-SECRET-KEY-", "-----BEGIN")):
         raise Invalid("is a private key, not a recipient", "remove it, replace the key, and write the age1… line here")
-    if not age.is_recipient(text) or (text.startswith("ssh-") and not _SSH_RECIPIENT.fullmatch(text)):
+    if not age.is_recipient(text) or (text.startswith("ssh-") and not _is(_SSH_RECIPIENT, text)):
         raise Invalid(f"{text!r} is not an age recipient", "write age1…, ssh-ed25519 AAAA… or ssh-rsa AAAA…")
     return text
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jinja2
+
+_DIRECTORY = Path(__file__).parent / "templates"
 
 
 @cache
@@ -26,7 +28,7 @@ def _environment() -> jinja2.Environment:
 
 @cache
 def _template(name: str) -> jinja2.Template:
-    source = resources.files("kcompile").joinpath("templates", f"{name}.j2").read_text("utf-8")
+    source = (_DIRECTORY / f"{name}.j2").read_text("utf-8")
     return _environment().from_string(source)
 
 

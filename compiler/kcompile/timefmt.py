@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 
 _UNIT_NANOSECONDS = {
     "ns": 1,
@@ -30,16 +29,18 @@ def parse_duration(text: str) -> int:
     rest = text[1:] if text[:1] in ("-", "+") else text
     if rest == "0":
         return 0
-    total, position = Fraction(0), 0
+    total = position = 0
     while position < len(rest):
         part = _PART.match(rest, position)
         if part is None:
             break
-        total += Fraction(part[1] if not part[1].endswith(".") else part[1] + "0") * _UNIT_NANOSECONDS[part[2]]
+        whole, _, fraction = part[1].partition(".")
+        unit = _UNIT_NANOSECONDS[part[2]]
+        total += int(whole or "0") * unit + int(fraction or "0") * unit // 10 ** len(fraction)
         position = part.end()
     if not rest or position != len(rest) or total > _MAX_NANOSECONDS:
         raise ValueError(text)
-    return sign * int(total)
+    return sign * total
 
 
 def format_duration(nanoseconds: int) -> str:
@@ -71,7 +72,7 @@ def parse_timestamp(text: str) -> datetime:
     """A UTC timestamp in whole seconds, ``2026-11-23T00:00:00Z``. Raises ValueError when it is none."""
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError(text)
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 def format_timestamp(moment: datetime) -> str:
