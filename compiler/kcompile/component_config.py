@@ -12,38 +12,47 @@ from kcompile import timefmt
 from kcompile.hosts import ResolvedCluster, merge
 
 _DURATIONS = frozenset(
-    (
-        "cacheTTL",
-        "cacheAuthorizedTTL",
-        "cacheUnauthorizedTTL",
-        "cpuManagerReconcilePeriod",
-        "evictionPressureTransitionPeriod",
-        "fileCheckFrequency",
-        "httpCheckFrequency",
-        "imageMaximumGCAge",
-        "imageMinimumGCAge",
-        "maxContainerRestartPeriod",
-        "nodeStatusReportFrequency",
-        "nodeStatusUpdateFrequency",
-        "runtimeRequestTimeout",
-        "shutdownGracePeriod",
-        "shutdownGracePeriodCriticalPods",
-        "streamingConnectionIdleTimeout",
-        "syncFrequency",
-        "volumeStatsAggPeriod",
-        "cpuCFSQuotaPeriod",
-        "configSyncPeriod",
-        "minSyncPeriod",
-        "syncPeriod",
-        "tcpCloseWaitTimeout",
-        "tcpEstablishedTimeout",
-        "tcpFinTimeout",
-        "tcpTimeout",
-        "udpStreamTimeout",
-        "udpTimeout",
-    )
+    """
+    cacheAuthorizedTTL cacheTTL cacheUnauthorizedTTL configSyncPeriod containerLogMonitorInterval
+    cpuCFSQuotaPeriod cpuManagerReconcilePeriod draManagerReconcilePeriod evictionPressureTransitionPeriod
+    fileCheckFrequency flushFrequency httpCheckFrequency imageMaximumGCAge imageMinimumGCAge
+    maxContainerRestartPeriod minSyncPeriod nodeStatusReportFrequency nodeStatusUpdateFrequency
+    runtimeRequestTimeout shutdownGracePeriod shutdownGracePeriodCriticalPods streamingConnectionIdleTimeout
+    syncFrequency syncPeriod tcpCloseWaitTimeout tcpEstablishedTimeout tcpFinTimeout tcpTimeout
+    udpStreamTimeout udpTimeout volumeStatsAggPeriod
+    """.split()
 )
 """Fields of type metav1.Duration: they are written as Go prints a duration, whatever the spec wrote."""
+
+_OMITTED_WHEN_ZERO = frozenset(
+    """
+    address cgroupDriver cgroupRoot clientCAFile clusterDomain configMapAndSecretChangeDetectionStrategy
+    containerLogMaxSize contentType cpuManagerPolicy enableContentionProfiling eventBurst
+    evictionMaxPodGracePeriod hairpinMode healthzBindAddress imagePullCredentialsVerificationPolicy
+    imageServiceEndpoint kernelMemcgNotification kubeAPIBurst kubeReservedCgroup kubeletCgroups maxOpenFiles
+    maxPods memoryManagerPolicy memoryReservationPolicy mode nodeLeaseDurationSeconds podCIDR podLogsDir
+    podsPerCore port protectKernelDefaults providerID readOnlyPort registryBurst reservedSystemCPUs
+    rotateCertificates runOnce serverTLSBootstrap showHiddenMetricsForVersion staticPodPath staticPodURL
+    systemCgroups systemReservedCgroup tlsCertFile tlsMinVersion tlsPrivateKeyFile topologyManagerPolicy
+    topologyManagerScope volumePluginDir
+    """.split()
+)
+"""KubeletConfiguration fields that are no pointers and carry omitempty: set to their zero value they vanish,
+and what kubeadm defaults is defaulted (k8s.io/kubelet/config/v1beta1/types.go)."""
+
+_OMITTED_WHEN_EMPTY = frozenset(
+    """
+    allowedUnsafeSysctls clusterDNS cpuManagerPolicyOptions enforceNodeAllocatable evictionHard
+    evictionMinimumReclaim evictionSoft evictionSoftGracePeriod featureGates kubeReserved
+    preloadedImagesVerificationAllowlist qosReserved registerWithTaints reservedMemory
+    shutdownGracePeriodByPodPriority staticPodURLHeader systemReserved tlsCipherSuites tlsCurvePreferences
+    topologyManagerPolicyOptions
+    """.split()
+)
+"""KubeletConfiguration lists and maps that vanish when they are empty."""
+
+_STRUCTS = frozenset(("anonymous", "authentication", "authorization", "webhook", "x509"))
+"""Nested structs in which null and zero mean unset, too."""
 
 
 def _canonical(value: Any, key: str = "") -> Any:
@@ -60,6 +69,16 @@ def _canonical(value: Any, key: str = "") -> Any:
     return value
 
 
+def _decoded(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are set once decoded: no nulls, and no zero values where Go cannot tell them from unset."""
+    found: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if value is None or (name in _OMITTED_WHEN_ZERO and not value):
+            continue
+        found[name] = _decoded(value) if isinstance(value, Mapping) and name in _STRUCTS else value
+    return found
+
+
 def kubelet(cluster: ResolvedCluster, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """A KubeletConfiguration: kubeadm's defaults, what the cluster decides, and the overrides on top."""
     decided = {
@@ -67,8 +86,14 @@ def kubelet(cluster: ResolvedCluster, overrides: Mapping[str, Any]) -> dict[str,
         "clusterDNS": [cluster.dns_address],
         "clusterDomain": cluster.cluster.spec.networking.dns_domain,
     }
-    document = merge(merge(cluster.version.kubelet_defaults, decided), overrides)
-    result: dict[str, Any] = _canonical(document)
+    document = merge(merge(cluster.version.kubelet_defaults, decided), _decoded(overrides))
+    document |= {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "rotateCertificates": True,  # kubeadm always sets it
+    }
+    kept = {name: value for name, value in document.items() if value or name not in _OMITTED_WHEN_EMPTY}
+    result: dict[str, Any] = _canonical(kept)
     return result
 
 
@@ -79,5 +104,9 @@ def kube_proxy(cluster: ResolvedCluster) -> dict[str, Any]:
     if ":" in cluster.control_plane[0].address:
         decided["bindAddress"] = "::"
     document = merge(merge(cluster.version.kube_proxy_defaults, decided), spec.kube_proxy)
+    document |= {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration"}
+    for name in ("featureGates", "windowsRunAsService"):  # the two fields with omitempty
+        if not document.get(name):
+            document.pop(name, None)
     result: dict[str, Any] = _canonical(document)
     return result

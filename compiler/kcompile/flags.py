@@ -7,6 +7,16 @@ from collections.abc import Mapping
 Args = Mapping[str, tuple[str, ...]]
 """Flags with their values; several values repeat the flag."""
 
+DEFAULT_AUTHORIZATION_MODES = "Node,RBAC"
+_AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
+
+
+def authorization_modes(extra: Args) -> str:
+    """The valid ones among the modes asked for, or Node and RBAC when none is (kubeadm's getAuthzModes)."""
+    requested = extra.get("authorization-mode", ("",))
+    valid = [mode for mode in (requested or ("",))[-1].split(",") if mode in _AUTHORIZATION_MODES]
+    return ",".join(valid) or DEFAULT_AUTHORIZATION_MODES
+
 
 def arguments(base: Mapping[str, str], extra: Args, *, extra_follow: bool) -> list[str]:
     """``--name=value`` words: the defaults sorted, without those that ``extra`` names, and ``extra``.

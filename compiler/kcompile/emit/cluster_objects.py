@@ -11,6 +11,7 @@ from typing import Any
 
 from kcompile import component_config, kubeobjects, timefmt, yamlfmt
 from kcompile.artifact import PRIVATE_MODE, Artifact, SealedYaml
+from kcompile.flags import authorization_modes
 from kcompile.hosts import ResolvedCluster
 from kcompile.keyring import Keyring
 from kcompile.kubeobjects import binding, config_map, group, role, user
@@ -90,9 +91,8 @@ def cluster_configuration(cluster: ResolvedCluster) -> dict[str, Any]:
     )
     if cluster.version.stores_api_server_defaults:
         api_server["timeoutForControlPlane"] = "4m0s"
-        stored = api_server.setdefault("extraArgs", {})
-        if "authorization-config" not in stored:
-            stored.setdefault("authorization-mode", "Node,RBAC")
+        modes = authorization_modes(spec.api_server.extra_args)
+        api_server["extraArgs"] = {**api_server.get("extraArgs", {}), "authorization-mode": modes}
     newer: dict[str, Any] = {}
     if as_list:
         newer = {

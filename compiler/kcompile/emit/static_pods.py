@@ -9,17 +9,17 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from kcompile import images, network, yamlfmt
 from kcompile.artifact import PRIVATE_MODE, Artifact
-from kcompile.flags import Args, arguments
+from kcompile.flags import DEFAULT_AUTHORIZATION_MODES, Args, arguments, authorization_modes
 from kcompile.hosts import KUBERNETES_DIR, Host, ResolvedCluster
 from kcompile.keyring import Keyring, control_plane_leaves, kubeconfig_leaves
 from kcompile.spec import Component, EnvVar, HostPathMount
 from kcompile.versions.table import Probes
 
 MANIFESTS_DIR = f"{KUBERNETES_DIR}/manifests"
-_AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
 _SYSTEM_CA_MOUNTS = (
     ("ca-certs", "/etc/ssl/certs"),
     ("etc-ca-certificates", "/etc/ca-certificates"),
@@ -132,12 +132,6 @@ def _manifest(cluster: ResolvedCluster, pod: _Pod) -> bytes:
     )
 
 
-def authorization_modes(requested: str) -> str:
-    """The valid ones among the modes asked for, or Node and RBAC when none is (kubeadm's getAuthzModes)."""
-    valid = [mode for mode in requested.split(",") if mode in _AUTHORIZATION_MODES]
-    return ",".join(valid) or "Node,RBAC"
-
-
 def _loopback(host: Host) -> str:
     """The loopback address of the advertise address's family."""
     return "::1" if ":" in host.address else "127.0.0.1"
@@ -191,10 +185,10 @@ def _kube_apiserver(cluster: ResolvedCluster, host: Host) -> _Pod:
         files = (external.ca_file, external.cert_file, external.key_file)
         mounts += _etcd_certificate_mounts([f for f in files if f], spec.pki.certificates_dir)
     extra_args = dict(component.extra_args)
-    if extra_args.get("authorization-mode"):
-        extra_args["authorization-mode"] = (authorization_modes(extra_args["authorization-mode"][-1]),)
+    if cluster.version.stores_api_server_defaults:
+        extra_args["authorization-mode"] = (authorization_modes(component.extra_args),)
     elif "authorization-config" not in extra_args:
-        args["authorization-mode"] = "Node,RBAC"
+        args["authorization-mode"] = DEFAULT_AUTHORIZATION_MODES
     endpoint_annotation = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
     return _Pod(
         name="kube-apiserver",
@@ -204,7 +198,7 @@ def _kube_apiserver(cluster: ResolvedCluster, host: Host) -> _Pod:
         extra_envs=component.extra_envs,
         mounts=_mounts(mounts, component.extra_volumes),
         probes=Probes("/livez", "/livez", "/readyz"),
-        probe_host=_probe_host(_last(extra_args, "advertise-address"), host.address),
+        probe_host=host.address,
         probe_port=host.settings.bind_port,
         probe_scheme="HTTPS",
         requests={"cpu": "250m"},
@@ -217,11 +211,32 @@ def _last(args: Args, name: str) -> str | None:
     return values[-1] if values else None
 
 
-def _probe_host(requested: str | None, default: str | None) -> str | None:
-    """Where to probe: the address a flag names; none for an unspecified one (kubeadm's getProbeAddress)."""
+def _probe_host(args: Args) -> str | None:
+    """Where to probe: the bind-address; none for an unspecified one (kubeadm's getProbeAddress)."""
+    requested = _last(args, "bind-address") or "127.0.0.1"
+    return None if requested in ("0.0.0.0", "::") else requested
+
+
+@dataclass(frozen=True, slots=True)
+class _MetricsEndpoint:
+    host: str
+    port: int
+    scheme: str
+
+
+def _metrics_endpoint(args: Args, host: Host) -> _MetricsEndpoint:
+    """Where etcd is probed: the first of its listen-metrics-urls (kubeadm's GetEtcdProbeEndpoint)."""
+    requested = _last(args, "listen-metrics-urls")
+    default = _MetricsEndpoint(_loopback(host), 2381, "HTTP")
     if requested is None:
         return default
-    return None if requested in ("0.0.0.0", "::") else requested
+    try:
+        url = urlsplit(requested.split(",")[0])
+        return _MetricsEndpoint(
+            url.hostname or default.host, url.port or default.port, "HTTPS" if url.scheme == "https" else "HTTP"
+        )
+    except ValueError:
+        return default
 
 
 def _etcd_certificate_mounts(files: Sequence[str], certificates_dir: str) -> list[_Mount]:
@@ -237,7 +252,7 @@ def _etcd_certificate_mounts(files: Sequence[str], certificates_dir: str) -> lis
     return [_read_only(f"etcd-certs-{number}", directory) for number, directory in enumerate(sorted(found))]
 
 
-def _kube_controller_manager(cluster: ResolvedCluster, host: Host) -> _Pod:
+def _kube_controller_manager(cluster: ResolvedCluster, _host: Host) -> _Pod:
     spec = cluster.cluster.spec
     component: Component = spec.controller_manager
     path = cluster.pki_path
@@ -245,7 +260,7 @@ def _kube_controller_manager(cluster: ResolvedCluster, host: Host) -> _Pod:
     args = {
         "authentication-kubeconfig": kubeconfig,
         "authorization-kubeconfig": kubeconfig,
-        "bind-address": _loopback(host),
+        "bind-address": "127.0.0.1",
         "client-ca-file": path("ca.crt"),
         "cluster-name": cluster.name,
         "cluster-signing-cert-file": path("ca.crt"),
@@ -280,7 +295,7 @@ def _kube_controller_manager(cluster: ResolvedCluster, host: Host) -> _Pod:
         extra_envs=component.extra_envs,
         mounts=_mounts(mounts, component.extra_volumes),
         probes=Probes("/healthz", "/healthz"),
-        probe_host=_probe_host(_last(component.extra_args, "bind-address"), _loopback(host)),
+        probe_host=_probe_host(component.extra_args),
         probe_port=10257,
         probe_scheme="HTTPS",
         requests={"cpu": "200m"},
@@ -288,7 +303,7 @@ def _kube_controller_manager(cluster: ResolvedCluster, host: Host) -> _Pod:
     )
 
 
-def _kube_scheduler(cluster: ResolvedCluster, host: Host) -> _Pod:
+def _kube_scheduler(cluster: ResolvedCluster, _host: Host) -> _Pod:
     component = cluster.cluster.spec.scheduler
     kubeconfig = f"{KUBERNETES_DIR}/scheduler.conf"
     return _Pod(
@@ -297,7 +312,7 @@ def _kube_scheduler(cluster: ResolvedCluster, host: Host) -> _Pod:
         args={
             "authentication-kubeconfig": kubeconfig,
             "authorization-kubeconfig": kubeconfig,
-            "bind-address": _loopback(host),
+            "bind-address": "127.0.0.1",
             "kubeconfig": kubeconfig,
             "leader-elect": "true",
         },
@@ -305,7 +320,7 @@ def _kube_scheduler(cluster: ResolvedCluster, host: Host) -> _Pod:
         extra_envs=component.extra_envs,
         mounts=_mounts([_read_only("kubeconfig", kubeconfig, "FileOrCreate")], component.extra_volumes),
         probes=cluster.version.scheduler_probes,
-        probe_host=_probe_host(_last(component.extra_args, "bind-address"), _loopback(host)),
+        probe_host=_probe_host(component.extra_args),
         probe_port=10259,
         probe_scheme="HTTPS",
         requests={"cpu": "100m"},
@@ -339,6 +354,7 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
     client_url = f"https://{network.join_host_port(host.address, 2379)}"
     metrics_url = f"http://{network.join_host_port(_loopback(host), 2381)}"
     certificates = path("etcd")
+    metrics = _metrics_endpoint(extra_args, host)
     return _Pod(
         name="etcd",
         image=images.etcd(cluster),
@@ -369,9 +385,9 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
             _Mount("etcd-certs", certificates, certificates, read_only=False, path_type="DirectoryOrCreate"),
         ),
         probes=cluster.version.etcd_probes,
-        probe_host=_loopback(host),
-        probe_port=2381,
-        probe_scheme="HTTP",
+        probe_host=metrics.host,
+        probe_port=metrics.port,
+        probe_scheme=metrics.scheme,
         requests={"cpu": "100m", "memory": "100Mi"},
         annotations={"kubeadm.kubernetes.io/etcd.advertise-client-urls": client_url},
     )
