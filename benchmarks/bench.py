@@ -15,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import fleet
 import pyrage
+
+import fleet
 
 HERE = Path(__file__).parent
 AIMS = {"help": 0.1, "small, cold": 0.3, "fleet, cold": 1.5, "fleet, nothing changed": 0.5}

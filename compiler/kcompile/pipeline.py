@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,12 +102,32 @@ def compile_cluster(cluster: ResolvedCluster, keyring: Keyring, extra: Mapping[s
     ]
 
 
+@contextmanager
+def _placed(spec: Spec) -> Iterator[None]:
+    """Give problems that only compiling finds (a patch that does not apply) their place in the spec."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError([p if p.position else p.at(spec.document.position(p.path)) for p in error.problems]) from None
+
+
+def _check_patches(spec: Spec, cluster: ResolvedCluster) -> None:
+    """Apply every patch, for which no key is needed. Raises SpecError."""
+    with _placed(spec):
+        for host in cluster.control_plane:
+            list(static_pods.documents(cluster, host))
+        for host in cluster.hosts:
+            kubelet.configuration(cluster, host)
+        list(addons.emit(cluster))
+
+
 def assemble(spec: Spec, opened: secretsfile.Opened, secrets_file: str) -> list[TreeFile]:
     """The whole tree of a cluster: compiled, sealed, indexed and signed."""
     cluster = resolve(spec.cluster)
     check_agreement(spec, cluster, opened.secrets)
     keyring = Keyring(cluster, opened.secrets)
-    artifacts = compile_cluster(cluster, keyring, spec.manifests)
+    with _placed(spec):
+        artifacts = compile_cluster(cluster, keyring, spec.manifests)
     inputs = {"spec": Path(spec.file).name, "secrets": Path(secrets_file).name}
     artifacts += overview.emit(cluster, keyring, inputs, __version__)
     objects = [a.path for a in artifacts if a.path.startswith("cluster/") and not a.path.endswith(".sh")]
@@ -190,6 +211,8 @@ def validate_file(file: str, now: datetime) -> tuple[Problem, ...]:
         secretsfile.read(file)
         return ()
     spec = read_spec(file, now)
+    if spec.cluster.spec.patches:
+        _check_patches(spec, resolve(spec.cluster))
     secrets_file = secretsfile.path_for(file)
     if not Path(secrets_file).exists():
         hint = f"`kcompile secrets create {file}` makes it"

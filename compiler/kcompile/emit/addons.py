@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kcompile import component_config, images, kubeobjects, yamlfmt
+from kcompile import component_config, images, kubeobjects, patching, yamlfmt
 from kcompile.artifact import Artifact
 from kcompile.hosts import ResolvedCluster
 from kcompile.kubeobjects import binding, config_map, group, role, service_account, service_account_subject
@@ -146,7 +146,7 @@ def _coredns(cluster: ResolvedCluster) -> list[dict[str, Any]]:
         role("system:coredns", [core, slices]),
         binding("system:coredns", "ClusterRole", "system:coredns", [service_account_subject("coredns")]),
         service_account("coredns"),
-        _coredns_deployment(cluster),
+        patching.apply_all(_coredns_deployment(cluster), cluster.cluster.spec.patches, "corednsdeployment"),
         service,
     ]
 
@@ -230,7 +230,7 @@ def _kube_proxy(cluster: ResolvedCluster) -> list[dict[str, Any]]:
     bootstrappers = group("system:bootstrappers:kubeadm:default-node-token")
     return [
         configuration,
-        _kube_proxy_daemon_set(cluster),
+        patching.apply_all(_kube_proxy_daemon_set(cluster), cluster.cluster.spec.patches, "kube-proxy"),
         service_account("kube-proxy"),
         binding("kubeadm:node-proxier", "ClusterRole", "system:node-proxier", [service_account_subject("kube-proxy")]),
         role("kube-proxy", [reader], _NAMESPACE),

@@ -6,21 +6,27 @@ Source: kubeadm, ``cmd/kubeadm/app/componentconfigs/kubelet.go`` and ``phases/ku
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from kcompile import component_config, images, yamlfmt
+from kcompile import component_config, images, patching, yamlfmt
 from kcompile.artifact import PUBLIC_MODE, Artifact
 from kcompile.flags import arguments
 from kcompile.hosts import KUBELET_DIR, KUBELET_PKI, Host, ResolvedCluster, Settings
 
+PATCH_TARGET = "kubeletconfiguration"
 
-def _config(cluster: ResolvedCluster, settings: Settings) -> bytes:
+
+def configuration(cluster: ResolvedCluster, host: Host) -> dict[str, Any]:
+    """A host's KubeletConfiguration, patched. Raises SpecError when a patch does not apply."""
+    settings = host.settings
     document = component_config.kubelet(cluster, settings.kubelet)
     if cluster.version.has_instance_config:
         document["containerRuntimeEndpoint"] = settings.cri_socket
     issued_worker = settings.pool is not None and settings.credentials == "issued"
     if issued_worker and settings.kubelet.get("serverTLSBootstrap") is not True:
         document |= {"tlsCertFile": f"{KUBELET_PKI}/kubelet.crt", "tlsPrivateKeyFile": f"{KUBELET_PKI}/kubelet.key"}
-    return yamlfmt.dump(document)
+    patches = cluster.cluster.spec.patches
+    return patching.apply_all(document, patches, PATCH_TARGET, host.name, structured=False)
 
 
 def _flags(cluster: ResolvedCluster, host: Host) -> bytes:
@@ -40,13 +46,15 @@ def _flags(cluster: ResolvedCluster, host: Host) -> bytes:
 
 def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
     """config.yaml, instance-config.yaml and kubeadm-flags.env of every host."""
-    configs: dict[Settings, tuple[bytes, bytes]] = {}
+    patches = [patch for patch in cluster.cluster.spec.patches if patch.target == PATCH_TARGET]
+    patched_alone = {name for patch in patches for name in patch.nodes}
+    configs: dict[tuple[Settings, str | None], tuple[bytes, bytes]] = {}
     for host in cluster.hosts:
-        settings = host.settings
-        if settings not in configs:
-            instance = f'containerRuntimeEndpoint: "{settings.cri_socket}"\n'.encode()
-            configs[settings] = (_config(cluster, settings), instance)
-        config, instance = configs[settings]
+        key = (host.settings, host.name if host.name in patched_alone else None)
+        if key not in configs:
+            instance = f'containerRuntimeEndpoint: "{host.settings.cri_socket}"\n'.encode()
+            configs[key] = (yamlfmt.dump(configuration(cluster, host)), instance)
+        config, instance = configs[key]
         yield Artifact(f"{KUBELET_DIR}/config.yaml", config, host.name, PUBLIC_MODE)
         if cluster.version.has_instance_config:
             yield Artifact(f"{KUBELET_DIR}/instance-config.yaml", instance, host.name, PUBLIC_MODE)

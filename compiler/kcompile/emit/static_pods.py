@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from kcompile import images, network, yamlfmt
+from kcompile import images, network, patching, yamlfmt
 from kcompile.artifact import PRIVATE_MODE, Artifact
 from kcompile.flags import DEFAULT_AUTHORIZATION_MODES, Args, arguments, authorization_modes
-from kcompile.hosts import KUBERNETES_DIR, Host, ResolvedCluster
+from kcompile.hosts import KUBERNETES_DIR, Host, ResolvedCluster, merge
 from kcompile.keyring import Keyring, control_plane_leaves, kubeconfig_leaves
 from kcompile.spec import Component, EnvVar, HostPathMount
 from kcompile.versions.table import Probes
@@ -77,7 +77,7 @@ def _probe(path: str, pod: _Pod, port: int | str, **timing: int) -> dict[str, An
     return {"httpGet": get, "timeoutSeconds": 15, **timing}
 
 
-def _manifest(cluster: ResolvedCluster, pod: _Pod) -> bytes:
+def _manifest(cluster: ResolvedCluster, pod: _Pod) -> dict[str, Any]:
     version = cluster.version
     port: int | str = "probe-port" if version.names_probe_ports else pod.probe_port
     container: dict[str, Any] = {
@@ -104,32 +104,30 @@ def _manifest(cluster: ResolvedCluster, pod: _Pod) -> bytes:
     if pod.extra_envs:
         container["env"] = [{"name": e.name, **({"value": e.value} if e.value else {})} for e in pod.extra_envs]
     metadata: dict[str, Any] = {
-        "annotations": dict(pod.annotations),
+        **({"annotations": dict(pod.annotations)} if pod.annotations else {}),
         "labels": {"component": pod.name, "tier": "control-plane"},
         "name": pod.name,
         "namespace": "kube-system",
     }
     if version.writes_creation_timestamp:
         metadata["creationTimestamp"] = None
-    return yamlfmt.dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": metadata,
-            "spec": {
-                "containers": [container],
-                "hostNetwork": True,
-                "priority": 2000001000,
-                "priorityClassName": "system-node-critical",
-                "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-                "volumes": [
-                    {"hostPath": {"path": m.host_path, "type": m.path_type}, "name": m.name}
-                    for m in sorted(pod.mounts, key=lambda m: m.name)
-                ],
-            },
-            "status": {},
-        }
-    )
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {
+            "containers": [container],
+            "hostNetwork": True,
+            "priority": 2000001000,
+            "priorityClassName": "system-node-critical",
+            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+            "volumes": [
+                {"hostPath": {"path": m.host_path, "type": m.path_type}, "name": m.name}
+                for m in sorted(pod.mounts, key=lambda m: m.name)
+            ],
+        },
+        "status": {},
+    }
 
 
 def _loopback(host: Host) -> str:
@@ -437,15 +435,19 @@ def _credentials_digests(cluster: ResolvedCluster, keyring: Keyring, host: Host)
     return digests
 
 
+def documents(cluster: ResolvedCluster, host: Host) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A control-plane host's pods by name, patched. Raises SpecError when a patch does not apply."""
+    for name, build in _PODS.items():
+        if name != "etcd" or cluster.has_local_etcd:
+            document = _manifest(cluster, build(cluster, host))
+            yield name, patching.apply_all(document, cluster.cluster.spec.patches, name, host.name)
+
+
 def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
     """The static pods of every control-plane host."""
     for host in cluster.control_plane:
         digests = _credentials_digests(cluster, keyring, host)
-        for name, build in _PODS.items():
-            if name == "etcd" and not cluster.has_local_etcd:
-                continue
-            pod = build(cluster, host)
-            own = {"kcompile.dev/credentials-sha256": digests[name]}
-            pod = replace(pod, annotations={**pod.annotations, **own})
-            content = _manifest(cluster, pod)
+        for name, document in documents(cluster, host):
+            own = {"annotations": {"kcompile.dev/credentials-sha256": digests[name]}}
+            content = yamlfmt.dump(merge(document, {"metadata": own}))
             yield Artifact(f"{MANIFESTS_DIR}/{name}.yaml", content, host.name, PRIVATE_MODE)

@@ -106,12 +106,20 @@ def extra_names(cluster: Cluster) -> Iterator[Problem]:
 def patches(cluster: Cluster) -> Iterator[Problem]:
     """A patch names nodes that are there."""
     spec = cluster.spec
-    known = {node.name for node in spec.control_plane.nodes}
-    known |= {node.name for pool in spec.node_pools for node in pool.nodes}
+    control_plane = {node.name for node in spec.control_plane.nodes}
+    known = control_plane | {node.name for pool in spec.node_pools for node in pool.nodes}
     for index, patch in enumerate(spec.patches):
+        path: Path = ("spec", "patches", index, "nodes")
+        if patch.nodes and patch.target in ("corednsdeployment", "kube-proxy"):
+            yield Problem(f"{patch.target} is no node's own", path, "leave nodes out")
+            continue
+        if patch.target == "etcd" and spec.etcd.external is not None:
+            yield Problem("there is no local etcd", ("spec", "patches", index, "target"))
         for number, name in enumerate(patch.nodes):
             if name not in known:
-                yield Problem(f"there is no node {name}", ("spec", "patches", index, "nodes", number))
+                yield Problem(f"there is no node {name}", (*path, number))
+            elif patch.target != "kubeletconfiguration" and name not in control_plane:
+                yield Problem(f"{name} is no control-plane node: it runs no {patch.target}", (*path, number))
 
 
 RULES = (version, owned_flags, etcd, extra_names, patches)

@@ -1,0 +1,214 @@
+"""Patches: strategic merge with Kubernetes' merge keys, JSON merge (RFC 7386), JSON patch (RFC 6902).
+
+Source of the strategic merge: k8s.io/apimachinery ``pkg/util/strategicpatch``; of the merge keys: the
+``patchMergeKey`` tags of k8s.io/api's core/v1 and apps/v1.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kcompile.errors import Problem, SpecError
+from kcompile.spec import Patch
+
+_MERGE_KEYS = {
+    "conditions": "type",
+    "containers": "name",
+    "env": "name",
+    "ephemeralContainers": "name",
+    "hostAliases": "ip",
+    "imagePullSecrets": "name",
+    "initContainers": "name",
+    "ports": "containerPort",
+    "resourceClaims": "name",
+    "schedulingGates": "name",
+    "topologySpreadConstraints": "topologyKey",
+    "volumeDevices": "devicePath",
+    "volumeMounts": "mountPath",
+    "volumes": "name",
+}
+"""Lists of objects that a strategic merge patch merges by a key; any other list is replaced."""
+_PRIMITIVE_LISTS = frozenset(("finalizers",))
+_DIRECTIVE = "$patch"
+_RETAIN = "$retainKeys"
+_DELETE_FROM = "$deleteFromPrimitiveList/"
+_ORDER = "$setElementOrder/"
+
+
+class PatchError(ValueError):
+    """A patch that does not apply."""
+
+
+def apply(document: Mapping[str, Any], patch: Any, kind: str) -> dict[str, Any]:
+    """A document with one patch of a kind (strategic, merge or json) applied. Raises PatchError."""
+    if kind == "json":
+        return _json_patch(document, patch)
+    if not isinstance(patch, Mapping):
+        raise PatchError("must be a mapping")
+    return _strategic(document, patch) if kind == "strategic" else _merge(document, patch)
+
+
+def apply_all(
+    document: dict[str, Any], patches: Iterable[Patch], target: str, node: str | None = None, *, structured: bool = True
+) -> dict[str, Any]:
+    """A document with the spec's patches for a target, and for a node where it is one's, applied in their order.
+
+    ``structured`` is false for component configurations, whose lists have no merge keys. Raises SpecError that
+    names the patch.
+    """
+    for index, patch in enumerate(patches):
+        if patch.target != target or (patch.nodes and node not in patch.nodes):
+            continue
+        kind = "merge" if patch.type == "strategic" and not structured else patch.type
+        try:
+            document = apply(document, patch.patch, kind)
+        except PatchError as error:
+            whose = f" on {node}" if node else ""
+            path = ("spec", "patches", index, "patch")
+            raise SpecError(Problem(f"does not apply to {target}{whose}: {error}", path)) from None
+        if document.get("kind") != _KINDS.get(target, document.get("kind")) or "apiVersion" not in document:
+            path = ("spec", "patches", index, "patch")
+            raise SpecError(Problem(f"leaves no {_KINDS[target]} of {target}", path))
+    return document
+
+
+_KINDS = {
+    "corednsdeployment": "Deployment",
+    "etcd": "Pod",
+    "kube-apiserver": "Pod",
+    "kube-controller-manager": "Pod",
+    "kube-proxy": "DaemonSet",
+    "kube-scheduler": "Pod",
+    "kubeletconfiguration": "KubeletConfiguration",
+}
+
+
+# --- JSON merge patch and JSON patch --------------------------------------------------------------
+
+
+def _merge(document: Any, patch: Any) -> Any:
+    if not isinstance(patch, Mapping):
+        return _plain(patch)
+    result = dict(document) if isinstance(document, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = _merge(result.get(key), value)
+    return result
+
+
+def _plain(value: Any) -> Any:
+    """A value with lists in place of tuples, and nothing shared."""
+    if isinstance(value, Mapping):
+        return {key: _plain(child) for key, child in value.items()}
+    return [_plain(child) for child in value] if isinstance(value, list | tuple) else value
+
+
+def _json_patch(document: Mapping[str, Any], patch: Any) -> dict[str, Any]:
+    import jsonpatch  # only a spec with such a patch pays for it
+    import jsonpointer
+
+    if not isinstance(patch, list | tuple):
+        raise PatchError("must be a list of operations")
+    try:
+        result = jsonpatch.apply_patch(copy.deepcopy(_plain(document)), _plain(patch))
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
+        raise PatchError(str(error) or type(error).__name__) from None
+    if not isinstance(result, dict):
+        raise PatchError("leaves no object")
+    return result
+
+
+# --- strategic merge patch ------------------------------------------------------------------------
+
+
+def _without_nulls(value: Any) -> Any:
+    """What a patch adds where nothing was: without nulls, which only delete, and without directives."""
+    if isinstance(value, Mapping):
+        return {
+            key: _without_nulls(child)
+            for key, child in value.items()
+            if child is not None and not key.startswith(("$", _DELETE_FROM, _ORDER))
+        }
+    if isinstance(value, list | tuple):
+        return [_without_nulls(item) for item in value if not (isinstance(item, Mapping) and _DIRECTIVE in item)]
+    return value
+
+
+def _strategic(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    directive = patch.get(_DIRECTIVE)
+    if directive == "replace":
+        return dict(_without_nulls(patch))
+    if directive == "delete":
+        return {}
+    if directive not in (None, "merge"):
+        raise PatchError(f"unknown directive {_DIRECTIVE}: {directive}")
+    result = dict(document)
+    if _RETAIN in patch:
+        retained = set(patch[_RETAIN])
+        result = {key: value for key, value in result.items() if key in retained}
+    for key, value in patch.items():
+        if key.startswith(_DELETE_FROM):
+            name = key.removeprefix(_DELETE_FROM)
+            result[name] = [item for item in result.get(name, []) if item not in value]
+        elif key in (_DIRECTIVE, _RETAIN) or key.startswith(_ORDER):
+            continue
+        elif value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            merged = _strategic(result[key], value)
+            if value.get(_DIRECTIVE) == "delete":
+                del result[key]
+            else:
+                result[key] = merged
+        elif isinstance(value, list | tuple) and isinstance(result.get(key), list | tuple):
+            result[key] = _strategic_list(key, list(result[key]), list(value))
+        else:
+            result[key] = _without_nulls(value)
+    for key, order in patch.items():
+        if key.startswith(_ORDER):
+            name = key.removeprefix(_ORDER)
+            if isinstance(result.get(name), list):
+                result[name] = _ordered(name, result[name], list(order))
+    return result
+
+
+def _strategic_list(name: str, items: list[Any], patch: list[Any]) -> list[Any]:
+    if name in _PRIMITIVE_LISTS:
+        return items + [item for item in patch if item not in items]
+    merge_key = _MERGE_KEYS.get(name)
+    if merge_key is None or not all(isinstance(item, Mapping) for item in [*items, *patch]):
+        return list(_without_nulls(patch))
+    if any(item.get(_DIRECTIVE) == "replace" and len(item) == 1 for item in patch):
+        return list(_without_nulls([item for item in patch if item.get(_DIRECTIVE) != "replace"]))
+    result = items
+    for item in patch:
+        if merge_key not in item:
+            raise PatchError(f"an item of {name} has no {merge_key}")
+        places = [i for i, known in enumerate(result) if known.get(merge_key) == item[merge_key]]
+        if item.get(_DIRECTIVE) == "delete":
+            result = [known for known in result if known.get(merge_key) != item[merge_key]]
+        elif places:
+            result = [_strategic(known, item) if i == places[0] else known for i, known in enumerate(result)]
+        else:
+            result = [*result, _without_nulls(item)]
+    return result
+
+
+def _ordered(name: str, items: list[Any], order: list[Any]) -> list[Any]:
+    """The items in the order given; what it does not name keeps its place behind what it stood behind."""
+    merge_key = _MERGE_KEYS.get(name)
+
+    def identity(item: Any) -> Any:
+        return item.get(merge_key) if isinstance(item, Mapping) and merge_key else item
+
+    wanted = [identity(item) for item in order]
+    named = sorted((item for item in items if identity(item) in wanted), key=lambda item: wanted.index(identity(item)))
+    result = list(named)
+    for index, item in enumerate(items):
+        if identity(item) not in wanted:
+            result.insert(min(index, len(result)), item)
+    return result
