@@ -150,6 +150,19 @@ class ResolvedCluster:
         first = self.version.extra_args_follow_from
         return first is not None and names.patch_version(self.cluster.spec.kubernetes_version) >= first
 
+    def _gate(self, name: str, *, default: bool) -> bool:
+        return self.cluster.spec.feature_gates.get(name, default)
+
+    @property
+    def has_instance_config(self) -> bool:
+        """Whether the kubelet reads its CRI socket from its configuration, by instance-config.yaml."""
+        return self._gate("NodeLocalCRISocket", default=self.version.has_instance_config)
+
+    @property
+    def kubelet_conf_is_local(self) -> bool:
+        """Whether a control-plane kubelet talks to the API server beside it."""
+        return self._gate("ControlPlaneKubeletLocalMode", default=self.version.kubelet_conf_is_local)
+
     @property
     def join_token(self) -> str | None:
         """The id of the token that nodes join with: the first one that may authenticate."""

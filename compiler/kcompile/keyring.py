@@ -133,6 +133,17 @@ def kubelet_serving_leaf(host: Host) -> Leaf:
     return Leaf(host.name, "kubelet-server", "kubernetes", request)
 
 
+def stored_leaves(cluster: ResolvedCluster, secrets: ClusterSecrets) -> list[Leaf]:
+    """The leaf certificates whose keys must stand in the secrets file: none of them can be derived."""
+    derivable = pki.is_derivable(cluster.cluster.spec.pki.encryption_algorithm)
+    return [leaf for leaf in leaves(cluster) if not derivable or signs_elsewhere(secrets, leaf.authority)]
+
+
+def signs_elsewhere(secrets: ClusterSecrets, name: pki.AuthorityName) -> bool:
+    """Whether an authority's key is not in the secrets file (sealed or not)."""
+    return any(entry.state == "active" and entry.key is None for entry in secrets.authorities.named(name))
+
+
 def leaves(cluster: ResolvedCluster) -> Iterator[Leaf]:
     """Every leaf certificate of a cluster."""
     for host in cluster.control_plane:
@@ -157,7 +168,7 @@ class Keyring:
         self._issued_at = pki_spec.issued_at
         period = timefmt.timedelta_of(pki_spec.certificate_validity_period)
         self._not_before, self._not_after = pki.validity(timefmt.parse_timestamp(pki_spec.issued_at), period)
-        self._leaf_keys = {entry.name: entry.key for entry in secrets.leaf_keys}
+        self._leaf_keys = {entry.name: entry for entry in secrets.leaf_keys}
         self._issuers: dict[str, pki.Issuer] = {}
         self._roots: dict[str, bytes] = {}
         self._issued: dict[Leaf, Credential] = {}
@@ -170,6 +181,10 @@ class Keyring:
     def active(self, name: pki.AuthorityName) -> Authority:
         """The authority that signs."""
         return next(a for a in self._secrets.authorities.named(name) if a.state == "active")
+
+    def is_external(self, name: pki.AuthorityName) -> bool:
+        """Whether the authority signs elsewhere: its key is not in the secrets file."""
+        return self.active(name).key is None
 
     def authority_key(self, name: pki.AuthorityName) -> Secret:
         """The active authority's private key, PEM as kubeadm writes it."""
@@ -198,22 +213,37 @@ class Keyring:
             self._roots[name] = _root(self._issuers[name].key)
         return self._issuers[name]
 
+    def _stored_key(self, leaf: Leaf) -> pki.PrivateKey:
+        entry = self._leaf_keys.get(leaf.key_name)
+        if entry is None or not isinstance(entry.key, Secret):
+            raise SecretsError(_missing_key(("leafKeys",), f"there is no key for {leaf.key_name}"))
+        return pki.load_private_key(entry.key)
+
     def _leaf_key(self, leaf: Leaf) -> pki.PrivateKey:
         if not pki.is_derivable(self._algorithm):
-            key = self._leaf_keys.get(leaf.key_name)
-            if not isinstance(key, Secret):
-                raise SecretsError(_missing_key(("leafKeys",), f"there is no key for {leaf.key_name}"))
-            return pki.load_private_key(key)
+            return self._stored_key(leaf)
         authority = self.active(leaf.authority)
         label = (self._cluster.name, authority.id, leaf.name, leaf.host, self._issued_at)
         return pki.derive_key(self._roots[leaf.authority], self._algorithm, label)
 
+    def _issue(self, leaf: Leaf) -> tuple[x509.Certificate, pki.PrivateKey]:
+        if self.is_external(leaf.authority):
+            entry = self._leaf_keys.get(leaf.key_name)
+            if entry is None or entry.certificate is None:
+                raise SecretsError(_missing_key(("leafKeys",), f"there is no certificate for {leaf.key_name}"))
+            return pki.load_certificate(entry.certificate), self._stored_key(leaf)
+        issuer = self._issuer(leaf.authority)
+        key = self._leaf_key(leaf)
+        return pki.issue(leaf.request, key.public_key(), issuer, self._not_before, self._not_after), key
+
+    def signing_request(self, leaf: Leaf) -> x509.CertificateSigningRequest:
+        """What an authority elsewhere is asked to sign."""
+        return pki.signing_request(leaf.request, self._stored_key(leaf))
+
     def credential(self, leaf: Leaf) -> Credential:
         """A leaf's certificate and key."""
         if leaf not in self._issued:
-            issuer = self._issuer(leaf.authority)
-            key = self._leaf_key(leaf)
-            certificate = pki.issue(leaf.request, key.public_key(), issuer, self._not_before, self._not_after)
+            certificate, key = self._issue(leaf)
             self._issued[leaf] = Credential(
                 pki.certificate_pem(certificate), pki.key_pem(key), certificate.not_valid_after_utc
             )

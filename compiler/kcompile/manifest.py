@@ -62,10 +62,15 @@ class ManifestSigning(SecretsModel):
 
 
 class LeafKey(SecretsModel):
-    """A leaf certificate's key that cannot be derived (RSA), by host and certificate, PEM."""
+    """A leaf certificate's key that cannot be derived, by host and certificate, PEM.
+
+    Such are RSA keys, and all keys below an authority whose own key is elsewhere; those have their certificate,
+    signed elsewhere, beside them.
+    """
 
     name: str
     key: SecretField = None
+    certificate: str | None = None
 
 
 class Authorities(SecretsModel):

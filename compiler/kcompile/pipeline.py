@@ -41,6 +41,8 @@ class Spec:
     document: Document
     cluster: Cluster
     manifests: Mapping[str, bytes]
+    certificates: Mapping[str, bytes]
+    """Certificates that an authority elsewhere signed, by leaf."""
     warnings: tuple[Problem, ...]
 
 
@@ -71,7 +73,7 @@ def read_spec(file: str, now: datetime) -> Spec:
             problems.append(Problem(f"{place}: {first.message}", where, first.hint).at(document.position(where)))
     if problems:
         raise SpecError(problems)
-    return Spec(file, content, document, cluster, found, warnings)
+    return Spec(file, content, document, cluster, found, secretsfile.signed_elsewhere(file), warnings)
 
 
 def check_agreement(spec: Spec, cluster: ResolvedCluster, secrets: ClusterSecrets) -> None:
@@ -124,8 +126,9 @@ def _check_patches(spec: Spec, cluster: ResolvedCluster) -> None:
 def assemble(spec: Spec, opened: secretsfile.Opened, secrets_file: str) -> list[TreeFile]:
     """The whole tree of a cluster: compiled, sealed, indexed and signed."""
     cluster = resolve(spec.cluster)
-    check_agreement(spec, cluster, opened.secrets)
-    keyring = Keyring(cluster, opened.secrets)
+    secrets = secretsfile.with_certificates(opened.secrets, spec.certificates)
+    check_agreement(spec, cluster, secrets)
+    keyring = Keyring(cluster, secrets)
     with _placed(spec):
         artifacts = compile_cluster(cluster, keyring, spec.manifests)
     inputs = {"spec": Path(spec.file).name, "secrets": Path(secrets_file).name}
@@ -152,6 +155,8 @@ def assemble(spec: Spec, opened: secretsfile.Opened, secrets_file: str) -> list[
         "secrets": {"file": inputs["secrets"], "sha256": _digest(opened.content)},
         "manifests": {path: _digest(content) for path, content in spec.manifests.items()},
     }
+    if spec.certificates:
+        digests["certificates"] = {name: _digest(content) for name, content in spec.certificates.items()}
     files.append(seal.seal(overview.tree_manifest(cluster, keyring, digests, __version__, files), sealer))
     return files
 
@@ -219,5 +224,6 @@ def validate_file(file: str, now: datetime) -> tuple[Problem, ...]:
         position = Position(file, 1, 1)
         missing = Problem(f"there is no {secrets_file}", hint=hint, severity=Severity.WARNING, position=position)
         return (*spec.warnings, missing)
-    check_agreement(spec, resolve(spec.cluster), secretsfile.read(secrets_file))
+    secrets = secretsfile.with_certificates(secretsfile.read(secrets_file), spec.certificates)
+    check_agreement(spec, resolve(spec.cluster), secrets)
     return spec.warnings

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -250,7 +251,6 @@ def issue(
 ) -> x509.Certificate:
     """A leaf certificate as kubeadm makes it (pkiutil.NewSignedCert). It never outlives its authority."""
     not_after = min(not_after, issuer.certificate.not_valid_after_utc)
-    usages = [ExtendedKeyUsageOID.SERVER_AUTH] * request.server + [ExtendedKeyUsageOID.CLIENT_AUTH] * request.client
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(request.common_name, request.organization))
@@ -262,17 +262,74 @@ def issue(
         .not_valid_before(not_before)
         .not_valid_after(not_after)
         .add_extension(_key_usage(authority=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(_extended_key_usage(request), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer.key_identifier), critical=False
         )
     )
-    if request.dns_names or request.ip_addresses:
-        names: list[x509.GeneralName] = [x509.DNSName(name) for name in request.dns_names]
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in request.ip_addresses]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    names = _subject_alternative_names(request)
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
     return _sign(builder, issuer.key)
+
+
+def _subject_alternative_names(request: Request) -> x509.SubjectAlternativeName | None:
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in request.dns_names]
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in request.ip_addresses]
+    return x509.SubjectAlternativeName(names) if names else None
+
+
+def _extended_key_usage(request: Request) -> x509.ExtendedKeyUsage:
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH] * request.server + [ExtendedKeyUsageOID.CLIENT_AUTH] * request.client
+    return x509.ExtendedKeyUsage(usages)
+
+
+def signing_request(request: Request, key: PrivateKey) -> x509.CertificateSigningRequest:
+    """A PKCS #10 request for a leaf, with the extensions that the certificate is to have; the same bytes each time."""
+    builder = x509.CertificateSigningRequestBuilder(
+        subject_name=_name(request.common_name, request.organization),
+        extensions=[
+            x509.Extension(x509.KeyUsage.oid, critical=True, value=_key_usage(authority=False)),
+            x509.Extension(x509.ExtendedKeyUsage.oid, critical=False, value=_extended_key_usage(request)),
+        ],
+    )
+    names = _subject_alternative_names(request)
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return builder.sign(key, _signature_hash(key), ecdsa_deterministic=True)
+    return builder.sign(key, _signature_hash(key))
+
+
+def request_pem(request: x509.CertificateSigningRequest) -> bytes:
+    """A signing request in PEM."""
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+def faults(certificate: x509.Certificate, request: Request, authority: x509.Certificate) -> list[str]:
+    """In what a certificate that was signed elsewhere is not what was asked for."""
+    found = []
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        found.append("was not signed by the authority")
+    if set(certificate.subject) != set(_name(request.common_name, request.organization)):
+        found.append(f"has the subject {certificate.subject.rfc4514_string()}")
+    extensions = {extension.oid: extension.value for extension in certificate.extensions}
+    usages = extensions.get(x509.ExtendedKeyUsage.oid)
+    missing = [usage for usage in _extended_key_usage(request) if usages is None or usage not in list(usages)]
+    if missing:
+        found.append(f"lacks the extended key usage {', '.join(usage._name for usage in missing)}")
+    names = _subject_alternative_names(request)
+    own = extensions.get(x509.SubjectAlternativeName.oid)
+    lacking = [str(name.value) for name in names or () if own is None or name not in list(own)]
+    if lacking:
+        found.append(f"lacks the names {', '.join(lacking)}")
+    basic = extensions.get(x509.BasicConstraints.oid)
+    if isinstance(basic, x509.BasicConstraints) and basic.ca:
+        found.append("is an authority itself")
+    return found
 
 
 def validity(issued_at: datetime, period: timedelta) -> tuple[datetime, datetime]:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from kcompile import age, identities, load, pki, sops, timefmt, validate, yamlread
 from kcompile.errors import Position, Problem, SecretsError, SpecError
 from kcompile.hosts import ResolvedCluster
-from kcompile.keyring import leaves
+from kcompile.keyring import leaves, stored_leaves
 from kcompile.manifest import SECRETS_REGEX, ClusterSecrets
 from kcompile.secret import Secret
 from kcompile.spec import API_VERSION
@@ -162,6 +162,34 @@ def _check(document: load.Document, secrets: ClusterSecrets) -> None:
         raise SpecError(problems)
 
 
+def certificates_directory(spec: str) -> Path:
+    """Where signing requests go, and certificates that were signed elsewhere are found: prod.certificates/."""
+    path = Path(spec)
+    return path.with_name(f"{path.stem}.certificates")
+
+
+def signed_elsewhere(spec: str) -> dict[str, bytes]:
+    """The certificates beside a spec that an authority elsewhere signed, by leaf. Raises SpecError."""
+    directory = certificates_directory(spec)
+    return {
+        str(path.relative_to(directory).with_suffix("")): load.read_file(str(path))
+        for path in sorted(directory.rglob("*.crt"))
+    }
+
+
+def with_certificates(secrets: ClusterSecrets, certificates: Mapping[str, bytes]) -> ClusterSecrets:
+    """The secrets with those certificates beside their keys."""
+    if not certificates:
+        return secrets
+    entries = tuple(
+        entry.model_copy(update={"certificate": certificates[entry.name].decode("utf-8", "replace")})
+        if entry.name in certificates
+        else entry
+        for entry in secrets.leaf_keys
+    )
+    return secrets.model_copy(update={"leaf_keys": entries})
+
+
 # --- making one -----------------------------------------------------------------------------------
 
 
@@ -172,11 +200,16 @@ def _authority(row: pki.AuthorityRow, cluster: ResolvedCluster, now: datetime) -
     not_before, not_after = pki.validity(min(now, timefmt.parse_timestamp(spec.issued_at)), period)
     certificate = pki.issue_authority(row, key, not_before, not_after)
     return {
-        "id": random.token_hex(4),
+        "id": _new_id(),
         "state": "active",
         "certificate": pki.certificate_pem(certificate).decode(),
         "key": pki.key_pem(key),
     }
+
+
+def _new_id() -> str:
+    """A random id that begins with a letter, so that no YAML parser takes it for a number."""
+    return f"k{random.token_hex(4)}"
 
 
 def new_token_id() -> str:
@@ -212,7 +245,7 @@ def _new(cluster: ResolvedCluster, now: datetime) -> dict[str, Any]:
         "authorities": {row.name: [_authority(row, cluster, now)] for row in pki.AUTHORITIES},
         "serviceAccountKeys": [
             {
-                "id": random.token_hex(4),
+                "id": _new_id(),
                 "state": "active",
                 "publicKey": pki.public_key_pem(service_account.public_key()).decode(),
                 "key": pki.key_pem(service_account),
@@ -247,7 +280,7 @@ def extend(cluster: ResolvedCluster, opened: Opened, now: datetime) -> tuple[str
     known_tokens = {token.id for token in opened.secrets.bootstrap_tokens}
     known_keys = {entry.name for entry in opened.secrets.leaf_keys}
     tokens = [token.id for token in cluster.cluster.spec.bootstrap_tokens if token.id not in known_tokens]
-    keys = [name for name in _leaf_key_names(cluster) if name not in known_keys]
+    keys = [leaf.key_name for leaf in stored_leaves(cluster, opened.secrets) if leaf.key_name not in known_keys]
     if not tokens and not keys:
         return None, []
     algorithm = cluster.cluster.spec.pki.encryption_algorithm

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isinf
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -81,6 +82,8 @@ def _resolve(node: yamlread.ScalarNode) -> Leaf:
         digits = text.replace("_", "")
         octal = re.fullmatch(r"([-+]?)0([0-7]+)", digits)
         return int(f"{octal[1]}0o{octal[2]}" if octal else digits, 0)
+    if _FLOAT.fullmatch(text) and "inf" not in text.lower() and "nan" not in text.lower() and isinf(float(text)):
+        return text  # too large for Go to parse: a string
     if _FLOAT.fullmatch(text) or _DATE.fullmatch(text):
         raise SopsError(f"line {node.start_mark.line + 1}: a number with a fraction or a bare date: put it in quotes")
     return text

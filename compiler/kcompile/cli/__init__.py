@@ -356,6 +356,54 @@ def init(
             click.echo(line)
 
 
+# --- csr ------------------------------------------------------------------------------------------
+
+
+@main.command(short_help="Write signing requests for an authority whose key is elsewhere.")
+@click.argument("spec")
+@_format
+def csr(spec: str, style: str) -> None:
+    """Write a signing request for each certificate of SPEC whose authority's key is not in the secrets file.
+
+    They go to SPEC's name.certificates/HOST/NAME.csr; their keys are made if need be and kept in the secrets file.
+    Put what was signed beside each as NAME.crt: the next build checks it against the key, the request and the
+    authority, and compiles it.
+
+    \b
+    Example:
+      kcompile csr clusters/prod.yaml      # clusters/prod.certificates/cp-1/apiserver.csr ...
+    """
+    with _errors(style):
+        from kcompile import pipeline, secretsfile, store
+        from kcompile.hosts import resolve
+        from kcompile.keyring import Keyring, signs_elsewhere, stored_leaves
+        from kcompile.pki import request_pem
+
+        now = _now()
+        target = secretsfile.path_for(spec)
+        cluster = resolve(pipeline.read_spec(spec, now).cluster)
+        hint = f"`kcompile secrets create {spec}` makes it"
+        opened = secretsfile.open_file(target, os.environ, hint)
+        text, added = secretsfile.extend(cluster, opened, now)
+        if text is not None:
+            store.replace_file(Path(target), text.encode(), 0o644)
+            opened = secretsfile.open_file(target, os.environ, hint)
+        keyring = Keyring(cluster, opened.secrets)
+        requests = [
+            (f"{leaf.key_name}.csr", request_pem(keyring.signing_request(leaf)), 0o644)
+            for leaf in stored_leaves(cluster, opened.secrets)
+            if signs_elsewhere(opened.secrets, leaf.authority)
+        ]
+        if not requests:
+            click.echo("nothing is to be signed elsewhere: the secrets file holds every authority's key")
+            return
+        directory = secretsfile.certificates_directory(spec)
+        store.write_rendered(directory, requests)
+        if added:
+            click.echo(f"{target}: added {len(added)} keys")
+        click.echo(f"{directory}: {len(requests)} signing requests; put what is signed beside each as NAME.crt")
+
+
 # --- schema ---------------------------------------------------------------------------------------
 
 

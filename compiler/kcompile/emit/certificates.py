@@ -18,14 +18,16 @@ def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
     """The PKI of every host."""
     authorities = [row for row in pki.AUTHORITIES if row.name != "etcd" or cluster.has_local_etcd]
     bundles = {row.name: keyring.bundle(row.name) for row in authorities}
-    keys = {row.name: SealedBinary(keyring.authority_key(row.name)) for row in authorities}
+    held = [row for row in authorities if not keyring.is_external(row.name)]
+    keys = {row.name: SealedBinary(keyring.authority_key(row.name)) for row in held}
     service_account_key = SealedBinary(keyring.service_account_key())
     service_account_public_keys = keyring.service_account_public_keys()
     for host in cluster.control_plane:
         for row in authorities:
             path = cluster.pki_path(row.path)
             yield Artifact(f"{path}.crt", bundles[row.name], host.name)
-            yield Artifact(f"{path}.key", keys[row.name], host.name, PRIVATE_MODE)
+            if row.name in keys:
+                yield Artifact(f"{path}.key", keys[row.name], host.name, PRIVATE_MODE)
         for leaf in control_plane_leaves(cluster, host):
             credential, path = keyring.credential(leaf), cluster.pki_path(leaf.name)
             yield Artifact(f"{path}.crt", credential.certificate, host.name)

@@ -78,7 +78,7 @@ def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
                 cluster, cluster.name, server, authority, _USER_OF_FILE[name], _client(keyring.credential(leaf))
             )
             yield Artifact(f"{KUBERNETES_DIR}/{name}", SealedYaml(document), host.name, PRIVATE_MODE)
-        server = host.api_endpoint if cluster.version.kubelet_conf_is_local else cluster.endpoint
+        server = host.api_endpoint if cluster.kubelet_conf_is_local else cluster.endpoint
         yield from _kubelet(cluster, keyring, host, server, authority)
     bootstrap = _bootstrap(cluster, keyring, authority)
     for host in cluster.workers:

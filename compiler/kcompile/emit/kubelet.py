@@ -20,7 +20,7 @@ def configuration(cluster: ResolvedCluster, host: Host) -> dict[str, Any]:
     """A host's KubeletConfiguration, patched. Raises SpecError when a patch does not apply."""
     settings = host.settings
     document = component_config.kubelet(cluster, settings.kubelet)
-    if cluster.version.has_instance_config:
+    if cluster.has_instance_config:
         document["containerRuntimeEndpoint"] = settings.cri_socket
     issued_worker = settings.pool is not None and settings.credentials == "issued"
     if issued_worker and settings.kubelet.get("serverTLSBootstrap") is not True:
@@ -32,12 +32,14 @@ def configuration(cluster: ResolvedCluster, host: Host) -> dict[str, Any]:
 def _flags(cluster: ResolvedCluster, host: Host) -> bytes:
     settings = host.settings
     args = {"hostname-override": host.name}
-    if not cluster.version.has_instance_config:
+    if not cluster.has_instance_config:
         args["container-runtime-endpoint"] = settings.cri_socket
     if cluster.version.passes_pause_image:
         args["pod-infra-container-image"] = images.pause(cluster)
     if settings.taints and not host.is_control_plane:
         args["register-with-taints"] = ",".join(map(str, settings.taints))
+    if len(host.addresses) > 1:
+        args["node-ip"] = ",".join(host.addresses)  # kubeadm knows one address only, and leaves this to its user
     if settings.labels:
         args["node-labels"] = ",".join(f"{key}={value}" for key, value in settings.labels.items())
     words = " ".join(arguments(args, settings.kubelet_extra_args, extra_follow=cluster.extra_args_follow))
@@ -56,6 +58,6 @@ def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
             configs[key] = (yamlfmt.dump(configuration(cluster, host)), instance)
         config, instance = configs[key]
         yield Artifact(f"{KUBELET_DIR}/config.yaml", config, host.name, PUBLIC_MODE)
-        if cluster.version.has_instance_config:
+        if cluster.has_instance_config:
             yield Artifact(f"{KUBELET_DIR}/instance-config.yaml", instance, host.name, PUBLIC_MODE)
         yield Artifact(f"{KUBELET_DIR}/kubeadm-flags.env", _flags(cluster, host), host.name, PUBLIC_MODE)

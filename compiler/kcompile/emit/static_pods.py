@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -435,11 +435,18 @@ def _credentials_digests(cluster: ResolvedCluster, keyring: Keyring, host: Host)
     return digests
 
 
-def documents(cluster: ResolvedCluster, host: Host) -> Iterator[tuple[str, dict[str, Any]]]:
+def documents(
+    cluster: ResolvedCluster, host: Host, *, signs_elsewhere: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """A control-plane host's pods by name, patched. Raises SpecError when a patch does not apply."""
     for name, build in _PODS.items():
         if name != "etcd" or cluster.has_local_etcd:
-            document = _manifest(cluster, build(cluster, host))
+            pod = build(cluster, host)
+            if name == "kube-controller-manager" and signs_elsewhere:
+                # without the authority's key there is nothing to sign with: the signer must not start
+                unset = {"cluster-signing-cert-file": "", "cluster-signing-key-file": ""}
+                pod = replace(pod, args={**pod.args, **unset})
+            document = _manifest(cluster, pod)
             yield name, patching.apply_all(document, cluster.cluster.spec.patches, name, host.name)
 
 
@@ -447,7 +454,7 @@ def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
     """The static pods of every control-plane host."""
     for host in cluster.control_plane:
         digests = _credentials_digests(cluster, keyring, host)
-        for name, document in documents(cluster, host):
+        for name, document in documents(cluster, host, signs_elsewhere=keyring.is_external("kubernetes")):
             own = {"annotations": {"kcompile.dev/credentials-sha256": digests[name]}}
             content = yamlfmt.dump(merge(document, {"metadata": own}))
             yield Artifact(f"{MANIFESTS_DIR}/{name}.yaml", content, host.name, PRIVATE_MODE)

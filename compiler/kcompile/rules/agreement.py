@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from kcompile import pki, timefmt
 from kcompile.errors import Problem, Severity
 from kcompile.hosts import ResolvedCluster
-from kcompile.keyring import leaves
-from kcompile.manifest import ClusterSecrets
+from kcompile.keyring import Leaf, signs_elsewhere, stored_leaves
+from kcompile.manifest import ClusterSecrets, LeafKey
+from kcompile.secret import Secret
 
 _UPDATE = "kcompile secrets update adds what a spec needs and its secrets file lacks"
 
@@ -21,14 +22,45 @@ def lacking(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterator[Probl
             yield Problem(message, ("spec", "bootstrapTokens", index, "id"), _UPDATE)
     if cluster.has_local_etcd and not secrets.authorities.etcd:
         yield Problem("the secrets file has no etcd authority", ("spec", "etcd"))
-    algorithm = cluster.cluster.spec.pki.encryption_algorithm
-    if not pki.is_derivable(algorithm):
-        known = {entry.name for entry in secrets.leaf_keys if entry.key is not None}
-        missing = [leaf.key_name for leaf in leaves(cluster) if leaf.key_name not in known]
-        if missing:
-            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            message = f"{algorithm} keys cannot be derived, and the secrets file has none for {missing[0]}{more}"
-            yield Problem(message, ("spec", "pki", "encryptionAlgorithm"), _UPDATE)
+    known = {entry.name: entry for entry in secrets.leaf_keys}
+    stored = stored_leaves(cluster, secrets)
+    elsewhere = [leaf for leaf in stored if signs_elsewhere(secrets, leaf.authority)]
+    unsigned = [leaf for leaf in elsewhere if leaf.key_name not in known or known[leaf.key_name].certificate is None]
+    if unsigned:
+        message = f"its key is not in the secrets file, and there is no certificate for {_some(unsigned)}"
+        hint = "`kcompile csr` writes what is to be signed, and takes in what was"
+        yield Problem(f"the {unsigned[0].authority} authority: {message}", ("spec", "pki"), hint)
+    keyless = [leaf for leaf in stored if leaf not in elsewhere]
+    missing = [leaf for leaf in keyless if leaf.key_name not in known or known[leaf.key_name].key is None]
+    if missing:
+        algorithm = cluster.cluster.spec.pki.encryption_algorithm
+        message = f"{algorithm} keys cannot be derived, and the secrets file has none for {_some(missing)}"
+        yield Problem(message, ("spec", "pki", "encryptionAlgorithm"), _UPDATE)
+    for leaf in elsewhere:
+        entry = known.get(leaf.key_name)
+        if entry is not None and entry.certificate is not None:
+            for fault in _faults(leaf, entry, secrets):
+                yield Problem(f"the certificate for {leaf.key_name} {fault}", ("spec", "pki"))
+
+
+def _some(leaves: list[Leaf]) -> str:
+    more = f" and {len(leaves) - 1} more" if len(leaves) > 1 else ""
+    return f"{leaves[0].key_name}{more}"
+
+
+def _faults(leaf: Leaf, entry: LeafKey, secrets: ClusterSecrets) -> list[str]:
+    """In what a certificate signed elsewhere does not fit the leaf, its key or its authority."""
+    active = next(a for a in secrets.authorities.named(leaf.authority) if a.state == "active")
+    try:
+        certificate = pki.load_certificate(entry.certificate or "")
+    except ValueError:
+        return ["is not a PEM certificate"]
+    found = pki.faults(certificate, leaf.request, pki.load_certificate(active.certificate))
+    if isinstance(entry.key, Secret):
+        key = pki.load_private_key(entry.key)
+        if not pki.same_public_key(key.public_key(), certificate.public_key()):
+            found.append("does not belong to its key")
+    return found
 
 
 def contradictions(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterator[Problem]:

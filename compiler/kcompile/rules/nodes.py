@@ -84,18 +84,25 @@ def levels(cluster: Cluster) -> Iterator[tuple[Path, NodeSettings]]:
 def labels(cluster: Cluster) -> Iterator[Problem]:
     """The NodeRestriction plugin keeps kubelets from setting most labels of Kubernetes' own namespaces."""
     for path, level in levels(cluster):
-        for key in level.labels:
-            prefix = key.rpartition("/")[0]
-            if key in _ALLOWED_LABELS or not _is_kubernetes(prefix):
-                continue
-            if prefix.endswith(("kubelet.kubernetes.io", "node.kubernetes.io")):
-                continue
-            hint = "set it with kubectl once the node is there, or use a prefix of your own"
+        hint = "set it with kubectl once the node is there, or use a prefix of your own"
+        for key in filter(_is_restricted, level.labels):
             yield Problem(f"a kubelet may not give itself the label {key}", (*path, "labels", key), hint)
+        where: Path = (*path, "nodeRegistration", "kubeletExtraArgs", "node-labels")
+        for value in level.node_registration.kubelet_extra_args.get("node-labels", ()):
+            for key in filter(_is_restricted, (pair.partition("=")[0] for pair in value.split(","))):
+                yield Problem(f"a kubelet may not give itself the label {key}", where, hint)
 
 
-def _is_kubernetes(prefix: str) -> bool:
-    return any(prefix == domain or prefix.endswith(f".{domain}") for domain in ("kubernetes.io", "k8s.io"))
+def _is_restricted(key: str) -> bool:
+    """Whether the kubelet refuses to set a label of Kubernetes' own namespaces (kubelet's ValidateKubeletLabels)."""
+    prefix = key.rpartition("/")[0]
+    if key in _ALLOWED_LABELS or not _below(prefix, ("kubernetes.io", "k8s.io")):
+        return False
+    return not _below(prefix, ("kubelet.kubernetes.io", "node.kubernetes.io"))
+
+
+def _below(prefix: str, domains: tuple[str, ...]) -> bool:
+    return any(prefix == domain or prefix.endswith(f".{domain}") for domain in domains)
 
 
 def registration(cluster: Cluster) -> Iterator[Problem]:

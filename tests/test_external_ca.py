@@ -1,0 +1,156 @@
+"""An authority whose key is elsewhere: requests go out, certificates come in and are checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import MakeCluster, Workspace, clean_environment, files_below, run, succeed, tool
+
+
+def without_key(workspace: Workspace, authority: str) -> tuple[Path, Path]:
+    """Take an authority's key out of the secrets file, as an operator does; its certificate and key, elsewhere."""
+    env = clean_environment(SOPS_AGE_KEY=workspace.identity)
+    sops = tool("sops")
+    opened = yaml.safe_load(run(sops, "decrypt", workspace.secrets, env=env))
+    (entry,) = opened["authorities"][authority]
+    run(sops, "unset", workspace.secrets, f'["authorities"]["{authority}"][0]["key"]', env=env)
+    elsewhere = workspace.path / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    certificate, key = elsewhere / f"{authority}.crt", elsewhere / f"{authority}.key"
+    certificate.write_text(entry["certificate"])
+    key.write_text(entry["key"])
+    return certificate, key
+
+
+def sign(request: Path, certificate: Path, key: Path, *more: str) -> None:
+    """What an authority does: sign the request with the extensions it asks for."""
+    run(
+        *(tool("openssl"), "x509", "-req", "-in", request, "-CA", certificate, "-CAkey", key, "-days", "365"),
+        *("-copy_extensions", "copy", "-out", request.with_suffix(".crt"), *more),
+    )
+
+
+@pytest.fixture
+def cluster(make_cluster: MakeCluster) -> tuple[Workspace, Path, Path]:
+    workspace = make_cluster(
+        bootstrapTokens=[{"id": "abcdef"}],
+        nodePools=[{"name": "issued", "credentials": "issued", "nodes": [{"name": "s-1", "address": "10.0.2.1"}]}],
+    )
+    return workspace, *without_key(workspace, "kubernetes")
+
+
+NAMES = [
+    "admin/admin.conf",
+    "admin/super-admin.conf",
+    "cp-1/admin.conf",
+    "cp-1/apiserver",
+    "cp-1/apiserver-kubelet-client",
+    "cp-1/controller-manager.conf",
+    "cp-1/kubelet-client",
+    "cp-1/scheduler.conf",
+    "cp-1/super-admin.conf",
+    "s-1/kubelet-client",
+    "s-1/kubelet-server",
+]
+
+
+def test_requests_go_out_and_certificates_come_in(cluster: tuple[Workspace, Path, Path]) -> None:
+    workspace, certificate, key = cluster
+    before = workspace.run("build", "c.yaml")
+    assert (before.code, before.out, before.err) == (
+        3,
+        "",
+        "c.yaml:8:5: spec.pki: the kubernetes authority: its key is not in the secrets file, and there is no "
+        "certificate for cp-1/apiserver and 10 more\n"
+        "    8 |     issuedAt: '2026-11-23T00:00:00Z'\n"
+        "      |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "   hint: `kcompile csr` writes what is to be signed, and takes in what was\n",
+    )
+    written = succeed(workspace.run("csr", "c.yaml"))
+    assert written.out == (
+        "c.secrets.yaml: added 11 keys\n"
+        "c.certificates: 11 signing requests; put what is signed beside each as NAME.crt\n"
+    )
+    directory = workspace.path / "c.certificates"
+    assert sorted(files_below(directory)) == sorted(f"{name}.csr" for name in NAMES)
+    again = files_below(directory)
+    succeed(workspace.run("csr", "c.yaml"))
+    assert files_below(directory) == again
+    text = run(tool("openssl"), "req", "-in", directory / "cp-1/apiserver.csr", "-noout", "-text", "-verify")
+    assert "Subject: CN = kube-apiserver" in text
+    assert "DNS:cp-1, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc" in text
+    for name in NAMES:
+        sign(directory / f"{name}.csr", certificate, key)
+    workspace.build()
+    host = workspace.render("cp-1")
+    compiled = (host / "etc/kubernetes/pki/apiserver.crt").read_text()
+    assert run(tool("openssl"), "x509", "-in", directory / "cp-1/apiserver.crt") == compiled
+    assert not (host / "etc/kubernetes/pki/ca.key").exists()
+    assert (host / "etc/kubernetes/pki/etcd/ca.key").exists()
+    manager = yaml.safe_load((host / "etc/kubernetes/manifests/kube-controller-manager.yaml").read_text())
+    command = manager["spec"]["containers"][0]["command"]
+    assert [word for word in command if "cluster-signing" in word] == [
+        "--cluster-signing-cert-file=",
+        "--cluster-signing-key-file=",
+    ]
+    manifest = json.loads((workspace.tree / "kcompile.json").read_text())
+    assert sorted(manifest["inputs"]["certificates"]) == NAMES
+    assert workspace.run("build", "c.yaml").out == f"out/test: unchanged, {len(manifest['files']) + 1} files\n"
+    assert succeed(workspace.run("validate", "c.yaml", identity=None)).err == ""
+
+
+def faults(workspace: Workspace) -> list[str]:
+    result = workspace.run("build", "c.yaml", "--format", "json")
+    assert result.code == 3
+    return [problem["message"] for problem in json.loads(result.err)["problems"]]
+
+
+def test_a_certificate_that_is_not_what_was_asked_for_is_refused(cluster: tuple[Workspace, Path, Path]) -> None:
+    workspace, certificate, key = cluster
+    succeed(workspace.run("csr", "c.yaml"))
+    directory = workspace.path / "c.certificates"
+    for name in NAMES:
+        sign(directory / f"{name}.csr", certificate, key)
+    succeed(workspace.run("build", "c.yaml"))
+    good = files_below(directory)
+    openssl = tool("openssl")
+    other, other_key = workspace.path / "elsewhere/other.crt", workspace.path / "elsewhere/other.key"
+    run(
+        *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *("-subj", "/CN=kubernetes", "-out", other, "-keyout", other_key),
+    )
+    request = directory / "cp-1/apiserver.csr"
+    target = request.with_suffix(".crt")
+
+    sign(request, other, other_key)
+    assert faults(workspace) == ["the certificate for cp-1/apiserver was not signed by the authority"]
+    bare = run(
+        *(openssl, "x509", "-req", "-in", request, "-CA", certificate, "-CAkey", key, "-days", "1"),
+    )
+    target.write_text(bare)
+    assert faults(workspace) == [
+        "the certificate for cp-1/apiserver lacks the extended key usage serverAuth",
+        "the certificate for cp-1/apiserver lacks the names cp-1, kubernetes, kubernetes.default, "
+        "kubernetes.default.svc, kubernetes.default.svc.cluster.local, 10.96.0.1, 10.0.0.11",
+    ]
+    target.write_bytes(good["cp-1/admin.conf.crt"])
+    assert faults(workspace) == [
+        "the certificate for cp-1/apiserver has the subject CN=kubernetes-admin,O=kubeadm:cluster-admins",
+        "the certificate for cp-1/apiserver lacks the extended key usage serverAuth",
+        "the certificate for cp-1/apiserver lacks the names cp-1, kubernetes, kubernetes.default, "
+        "kubernetes.default.svc, kubernetes.default.svc.cluster.local, 10.96.0.1, 10.0.0.11",
+        "the certificate for cp-1/apiserver does not belong to its key",
+    ]
+    target.write_text("nonsense")
+    assert faults(workspace) == ["the certificate for cp-1/apiserver is not a PEM certificate"]
+
+
+def test_nothing_is_to_be_signed_where_the_keys_are_here(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster()
+    before = files_below(workspace.path)
+    result = succeed(workspace.run("csr", "c.yaml"))
+    assert result.out == "nothing is to be signed elsewhere: the secrets file holds every authority's key\n"
+    assert files_below(workspace.path) == before
