@@ -10,13 +10,14 @@ import yaml
 
 from conftest import ROOT, clean_environment, kcompile, run, succeed, tool
 
-COMMANDS = (["build"], ["render"], ["validate"], ["secrets", "create"], ["secrets", "update"], ["init"], ["schema"])
+COMMANDS = (["build"], ["render"], ["validate"], ["secrets", "create"], ["secrets", "update"], ["init"], ["csr"], ["schema"])
 
 
 def test_help_lists_the_commands() -> None:
     out = succeed(kcompile("--help")).out
     assert [line.split()[0] for line in out.split("Commands:\n")[1].splitlines()] == [
         "build",
+        "csr",
         "init",
         "render",
         "schema",
