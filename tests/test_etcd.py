@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from conftest import MakeCluster, Workspace, minimal, run, succeed, tool
 
 OLDER_SPELLING = {
@@ -130,7 +131,9 @@ class Cluster:
         for name in names:
             self.members[name].host = self.workspace.render(name)
 
-    def etcdctl(self, *args: str, to: str, client: bool = True, pki: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def etcdctl(
+        self, *args: str, to: str, client: bool = True, pki: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """etcdctl on a member's host, with the compiled apiserver-etcd-client certificate."""
         member = self.members[to]
         own = member.host / "etc/kubernetes/pki"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from conftest import MakeCluster, Workspace, clean_environment, files_below, run, succeed, tool
 
 

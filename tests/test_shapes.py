@@ -1,0 +1,418 @@
+"""Clusters of other shapes than the reference cases: what kubeadm would have made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+
+from kcompile import names, versions
+
+from conftest import MakeCluster, Workspace
+
+
+def pod(host: Path, name: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((host / f"etc/kubernetes/manifests/{name}.yaml").read_text())
+    return document
+
+
+def command(host: Path, name: str) -> list[str]:
+    return list(pod(host, name)["spec"]["containers"][0]["command"])
+
+
+def flags(host: Path, name: str, *wanted: str) -> dict[str, str | None]:
+    found = dict(word.removeprefix("--").split("=", 1) for word in command(host, name)[1:])
+    return {name: found.get(name) for name in wanted}
+
+
+def probe_hosts(host: Path, name: str) -> dict[str, str | None]:
+    container = pod(host, name)["spec"]["containers"][0]
+    return {key: probe["httpGet"].get("host") for key, probe in container.items() if key.endswith("Probe")}
+
+
+def server(host: Path, name: str) -> str:
+    document = yaml.safe_load((host / f"etc/kubernetes/{name}").read_text())
+    return str(document["clusters"][0]["cluster"]["server"])
+
+
+def sans(host: Path, name: str) -> list[str]:
+    certificate = x509.load_pem_x509_certificate((host / f"etc/kubernetes/pki/{name}.crt").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return [str(name.value) for name in names]
+
+
+def rendered(workspace: Workspace, host: str = "cp-1") -> Path:
+    workspace.build()
+    return workspace.render(host)
+
+
+def objects(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    directory = workspace.render("--cluster")
+    found = {}
+    for path in sorted(directory.rglob("*.yaml")):
+        for document in yaml.safe_load_all(path.read_text()):
+            found[f"{document['kind']}/{document.get('metadata', {}).get('name', path.name)}"] = document
+    return found
+
+
+def test_ipv6_only(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(
+        controlPlaneEndpoint="[fd00:1::10]:6443",
+        networking={"podSubnet": "fd00:10::/48", "serviceSubnet": "fd00:20::/112"},
+        controlPlane={"nodes": [{"name": "cp-1", "address": "fd00:1::11"}]},
+    )
+    host = rendered(workspace)
+    assert flags(host, "etcd", "listen-client-urls", "listen-metrics-urls", "initial-cluster") == {
+        "listen-client-urls": "https://[::1]:2379,https://[fd00:1::11]:2379",
+        "listen-metrics-urls": "http://[::1]:2381",
+        "initial-cluster": "cp-1=https://[fd00:1::11]:2380",
+    }
+    assert flags(host, "kube-apiserver", "advertise-address", "etcd-servers", "service-cluster-ip-range") == {
+        "advertise-address": "fd00:1::11",
+        "etcd-servers": "https://[::1]:2379",
+        "service-cluster-ip-range": "fd00:20::/112",
+    }
+    # kubeadm binds and probes the scheduler and the controller manager on IPv4's loopback in any family
+    assert flags(host, "kube-scheduler", "bind-address") == {"bind-address": "127.0.0.1"}
+    assert probe_hosts(host, "kube-controller-manager") == dict.fromkeys(("livenessProbe", "startupProbe"), "127.0.0.1")
+    assert set(probe_hosts(host, "etcd").values()) == {"::1"}
+    assert set(probe_hosts(host, "kube-apiserver").values()) == {"fd00:1::11"}
+    assert server(host, "admin.conf") == "https://[fd00:1::10]:6443"
+    assert server(host, "scheduler.conf") == "https://[fd00:1::11]:6443"
+    assert sans(host, "apiserver")[-3:] == ["fd00:20::1", "fd00:1::11", "fd00:1::10"]
+    assert sans(host, "etcd/server") == ["cp-1", "localhost", "fd00:1::11", "127.0.0.1", "::1"]
+    annotations = pod(host, "kube-apiserver")["metadata"]["annotations"]
+    endpoint = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
+    assert annotations[endpoint] == "[fd00:1::11]:6443"
+    assert yaml.safe_load((host / "var/lib/kubelet/config.yaml").read_text())["clusterDNS"] == ["fd00:20::a"]
+    found = objects(workspace)
+    assert found["Service/kube-dns"]["spec"]["clusterIP"] == "fd00:20::a"
+    assert yaml.safe_load(found["ConfigMap/kube-proxy"]["data"]["config.conf"])["bindAddress"] == "::"
+
+
+def test_dual_stack(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(
+        networking={"podSubnet": "10.244.0.0/16,fd00:10::/48", "serviceSubnet": "10.96.0.0/16,fd00:20::/112"},
+        controlPlane={"nodes": [{"name": "cp-1", "address": "10.0.0.11,fd00:1::11"}]},
+    )
+    host = rendered(workspace)
+    assert flags(host, "kube-controller-manager", "cluster-cidr", "service-cluster-ip-range") == {
+        "cluster-cidr": "10.244.0.0/16,fd00:10::/48",
+        "service-cluster-ip-range": "10.96.0.0/16,fd00:20::/112",
+    }
+    assert flags(host, "kube-apiserver", "advertise-address") == {"advertise-address": "10.0.0.11"}
+    assert (host / "var/lib/kubelet/kubeadm-flags.env").read_text() == (
+        'KUBELET_KUBEADM_ARGS="--hostname-override=cp-1 --node-ip=10.0.0.11,fd00:1::11"\n'
+    )
+    assert yaml.safe_load((host / "var/lib/kubelet/config.yaml").read_text())["clusterDNS"] == ["10.96.0.10"]
+
+
+def test_external_etcd(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(
+        etcd={
+            "external": {
+                "endpoints": ["https://10.0.9.1:2379", "https://10.0.9.2:2379"],
+                "caFile": "/opt/etcd/ca.crt",
+                "certFile": "/opt/etcd/client/tls.crt",
+                "keyFile": "/opt/etcd/client/tls.key",
+            }
+        }
+    )
+    host = rendered(workspace)
+    assert sorted(p.name for p in (host / "etc/kubernetes/manifests").iterdir()) == [
+        "kube-apiserver.yaml",
+        "kube-controller-manager.yaml",
+        "kube-scheduler.yaml",
+    ]
+    assert sorted(p.name for p in (host / "etc/kubernetes/pki").iterdir()) == [
+        "apiserver-kubelet-client.crt",
+        "apiserver-kubelet-client.key",
+        "apiserver.crt",
+        "apiserver.key",
+        "ca.crt",
+        "ca.key",
+        "front-proxy-ca.crt",
+        "front-proxy-ca.key",
+        "front-proxy-client.crt",
+        "front-proxy-client.key",
+        "sa.key",
+        "sa.pub",
+    ]
+    assert flags(host, "kube-apiserver", "etcd-servers", "etcd-cafile", "etcd-certfile", "etcd-keyfile") == {
+        "etcd-servers": "https://10.0.9.1:2379,https://10.0.9.2:2379",
+        "etcd-cafile": "/opt/etcd/ca.crt",
+        "etcd-certfile": "/opt/etcd/client/tls.crt",
+        "etcd-keyfile": "/opt/etcd/client/tls.key",
+    }
+    volumes = pod(host, "kube-apiserver")["spec"]["volumes"]
+    assert [v for v in volumes if v["name"].startswith("etcd-certs")] == [
+        {"hostPath": {"path": "/opt/etcd", "type": "DirectoryOrCreate"}, "name": "etcd-certs-0"}
+    ]
+    stored = yaml.safe_load(objects(workspace)["ConfigMap/kubeadm-config"]["data"]["ClusterConfiguration"])
+    assert stored["etcd"] == {
+        "external": {
+            "caFile": "/opt/etcd/ca.crt",
+            "certFile": "/opt/etcd/client/tls.crt",
+            "endpoints": ["https://10.0.9.1:2379", "https://10.0.9.2:2379"],
+            "keyFile": "/opt/etcd/client/tls.key",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port", "expected"),
+    [
+        ("api.example.com", 6443, "https://api.example.com:6443"),
+        ("api.example.com", 7443, "https://api.example.com:7443"),
+        ("api.example.com:443", 7443, "https://api.example.com:443"),
+        ("10.0.0.10", 7443, "https://10.0.0.10:7443"),
+        ("fd00::10", 6443, "https://[fd00::10]:6443"),
+        ("[fd00::10]", 6443, "https://[fd00::10]:6443"),
+        ("[fd00::10]:8443", 6443, "https://[fd00::10]:8443"),
+        (None, 7443, "https://10.0.0.11:7443"),
+    ],
+)
+def test_endpoints(endpoint: str | None, port: int, expected: str, make_cluster: MakeCluster) -> None:
+    fields: dict[str, Any] = {} if endpoint is None else {"controlPlaneEndpoint": endpoint}
+    nodes = [{"name": "cp-1", "address": "10.0.0.11"}]
+    workspace = make_cluster(controlPlane={"localAPIEndpoint": {"bindPort": port}, "nodes": nodes}, **fields)
+    host = rendered(workspace)
+    assert server(host, "admin.conf") == expected
+    assert server(host, "controller-manager.conf") == f"https://10.0.0.11:{port}"
+    assert flags(host, "kube-apiserver", "secure-port") == {"secure-port": str(port)}
+
+
+def test_another_certificates_directory(make_cluster: MakeCluster) -> None:
+    pki = {"issuedAt": "2026-11-23T00:00:00Z", "encryptionAlgorithm": "ECDSA-P256", "certificatesDir": "/srv/pki"}
+    workspace = make_cluster(pki=pki)
+    host = rendered(workspace)
+    assert (host / "srv/pki/etcd/server.crt").is_file()
+    assert not (host / "etc/kubernetes/pki").exists()
+    text = "".join(p.read_text() for p in (host / "etc/kubernetes/manifests").iterdir())
+    assert "/etc/kubernetes/pki" not in text
+    config = yaml.safe_load((host / "var/lib/kubelet/config.yaml").read_text())
+    assert config["authentication"]["x509"] == {"clientCAFile": "/srv/pki/ca.crt"}
+
+
+def test_disabled_addons(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(dns={"disabled": True}, proxy={"disabled": True})
+    workspace.build()
+    found = objects(workspace)
+    assert [name for name in found if "coredns" in name or "proxy" in name] == []
+    stored = yaml.safe_load(found["ConfigMap/kubeadm-config"]["data"]["ClusterConfiguration"])
+    assert (stored["dns"], stored["proxy"]) == ({"disabled": True}, {"disabled": True})
+
+
+def test_repeated_flags_and_what_they_replace(make_cluster: MakeCluster) -> None:
+    issuers = ["https://a.example.com", "https://b.example.com"]
+    extra = {"service-account-issuer": issuers, "feature-gates": "X=true"}
+    host = rendered(make_cluster(apiServer={"extraArgs": extra}))
+    assert [word for word in command(host, "kube-apiserver") if "issuer" in word or "gates" in word] == [
+        "--service-account-issuer=https://a.example.com",
+        "--service-account-issuer=https://b.example.com",
+        "--feature-gates=X=true",
+    ]
+
+
+AUTHORIZATION = {
+    "none": ("v1.36.2", {}, ["--authorization-mode=Node,RBAC"]),
+    "modes": (
+        "v1.36.2",
+        {"authorization-mode": "Node,RBAC,Webhook"},
+        ["--authorization-mode=Node,RBAC,Webhook"],
+    ),
+    "config": ("v1.36.2", {"authorization-config": "/etc/authz.yaml"}, ["--authorization-config=/etc/authz.yaml"]),
+    "older-modes": ("v1.28.4", {"authorization-mode": "Node,Nonsense"}, ["--authorization-mode=Node"]),
+    "older-config": (
+        "v1.28.4",
+        {"authorization-config": "/etc/authz.yaml"},
+        ["--authorization-config=/etc/authz.yaml", "--authorization-mode=Node,RBAC"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AUTHORIZATION)
+def test_authorization(case: str, make_cluster: MakeCluster) -> None:
+    version, extra, expected = AUTHORIZATION[case]
+    host = rendered(make_cluster(kubernetesVersion=version, apiServer={"extraArgs": extra}))
+    assert [word for word in command(host, "kube-apiserver") if word.startswith("--authorization-")] == expected
+
+
+def test_etcd_is_probed_where_its_metrics_are(make_cluster: MakeCluster) -> None:
+    extra = {"listen-metrics-urls": "https://10.0.0.11:9379,http://127.0.0.1:2381"}
+    host = rendered(make_cluster(etcd={"local": {"extraArgs": extra}}))
+    container = pod(host, "etcd")["spec"]["containers"][0]
+    assert container["livenessProbe"]["httpGet"] == {
+        "host": "10.0.0.11",
+        "path": "/livez",
+        "port": "probe-port",
+        "scheme": "HTTPS",
+    }
+    assert container["ports"] == [{"containerPort": 9379, "name": "probe-port", "protocol": "TCP"}]
+
+
+def test_the_kubelet_s_configuration_is_decoded_and_marshalled_as_go_does(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(
+        kubelet={
+            "maxPods": 0,
+            "readOnlyPort": 0,
+            "rotateCertificates": False,
+            "failSwapOn": False,
+            "cgroupDriver": "",
+            "evictionHard": {},
+            "nodeStatusUpdateFrequency": "1m30s",
+            "streamingConnectionIdleTimeout": "4h",
+            "authentication": {"webhook": {"cacheTTL": "2m"}, "x509": {"clientCAFile": ""}},
+            "podPidsLimit": 4096,
+            "clusterDNS": ["169.254.20.10"],
+            "featureGates": {"NodeSwap": True},
+        }
+    )
+    config = yaml.safe_load((rendered(workspace) / "var/lib/kubelet/config.yaml").read_text())
+    expected = dict(versions.for_minor(36).kubelet_defaults) | {
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"cacheTTL": "2m0s", "enabled": True},
+            "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"},
+        },
+        "clusterDNS": ["169.254.20.10"],
+        "clusterDomain": "cluster.local",
+        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "failSwapOn": False,
+        "featureGates": {"NodeSwap": True},
+        "nodeStatusUpdateFrequency": "1m30s",
+        "podPidsLimit": 4096,
+        "streamingConnectionIdleTimeout": "4h0m0s",
+    }
+    assert config == expected
+    stored = objects(workspace)["ConfigMap/kubelet-config"]
+    assert "annotations" not in stored["metadata"]
+    assert yaml.safe_load(stored["data"]["kubelet"]) == expected | {"containerRuntimeEndpoint": ""}
+
+
+def test_settings_go_from_cluster_to_pool_to_node(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(
+        kubelet={"maxPods": 200, "podPidsLimit": 1},
+        bootstrapTokens=[{"id": "abcdef"}],
+        nodePools=[
+            {
+                "name": "general",
+                "labels": {"tier": "general", "zone": "a"},
+                "taints": [{"key": "dedicated", "value": "general", "effect": "NoSchedule"}],
+                "kubelet": {"maxPods": 110},
+                "nodeRegistration": {"kubeletExtraArgs": {"v": "2", "node-ip": "10.0.1.99"}},
+                "nodes": [
+                    {"name": "w-1", "address": "10.0.1.1"},
+                    {
+                        "name": "w-2",
+                        "address": "10.0.1.2",
+                        "labels": {"zone": "b"},
+                        "taints": [],
+                        "kubelet": {"maxPods": 50},
+                        "nodeRegistration": {
+                            "criSocket": "unix:///var/run/crio/crio.sock",
+                            "kubeletExtraArgs": {"v": "4"},
+                        },
+                    },
+                ],
+            }
+        ],
+    )
+    workspace.build()
+    found = {}
+    for name in ("w-1", "w-2"):
+        host = workspace.render(name)
+        config = yaml.safe_load((host / "var/lib/kubelet/config.yaml").read_text())
+        found[name] = (
+            (host / "var/lib/kubelet/kubeadm-flags.env").read_text(),
+            config["maxPods"],
+            config["podPidsLimit"],
+            config["containerRuntimeEndpoint"],
+        )
+    assert found == {
+        "w-1": (
+            'KUBELET_KUBEADM_ARGS="--hostname-override=w-1 --node-labels=tier=general,zone=a '
+            '--register-with-taints=dedicated=general:NoSchedule --v=2 --node-ip=10.0.1.99"\n',
+            110,
+            1,
+            "unix:///run/containerd/containerd.sock",
+        ),
+        "w-2": (
+            'KUBELET_KUBEADM_ARGS="--hostname-override=w-2 --node-labels=tier=general,zone=b '
+            '--v=4 --node-ip=10.0.1.99"\n',
+            50,
+            1,
+            "unix:///var/run/crio/crio.sock",
+        ),
+    }
+
+
+def test_issued_kubelets_serve_with_a_certificate_of_the_cluster(make_cluster: MakeCluster) -> None:
+    nodes = [
+        {"name": "s-1", "address": "10.0.2.1"},
+        {"name": "s-2", "address": "10.0.2.2", "kubelet": {"serverTLSBootstrap": True}},
+    ]
+    workspace = make_cluster(nodePools=[{"name": "issued", "credentials": "issued", "nodes": nodes}])
+    static = rendered(workspace, "s-1")
+    config = yaml.safe_load((static / "var/lib/kubelet/config.yaml").read_text())
+    assert (config["tlsCertFile"], config["tlsPrivateKeyFile"], config["rotateCertificates"]) == (
+        "/var/lib/kubelet/pki/kubelet.crt",
+        "/var/lib/kubelet/pki/kubelet.key",
+        True,
+    )
+    certificate = x509.load_pem_x509_certificate((static / "var/lib/kubelet/pki/kubelet.crt").read_bytes())
+    assert certificate.subject.rfc4514_string() == "CN=system:node:s-1,O=system:nodes"
+    assert sorted(p.name for p in (static / "var/lib/kubelet/pki").iterdir()) == [
+        "kubelet-client-current.pem",
+        "kubelet.crt",
+        "kubelet.key",
+    ]
+    rotating = workspace.render("s-2")
+    config = yaml.safe_load((rotating / "var/lib/kubelet/config.yaml").read_text())
+    assert (config.get("tlsCertFile"), config["serverTLSBootstrap"]) == (None, True)
+    assert sorted(p.name for p in (rotating / "var/lib/kubelet/pki").iterdir()) == [
+        "kubelet-client-current.pem",
+        "kubelet-server-current.pem",
+    ]
+
+
+@pytest.mark.parametrize("minor", versions.supported_minors())
+def test_every_minor_builds_what_its_table_says(minor: int, make_cluster: MakeCluster) -> None:
+    table = versions.for_minor(minor)
+    workspace = make_cluster(kubernetesVersion=f"v1.{minor}.0")
+    host = rendered(workspace)
+    images = sorted(pod(host, name)["spec"]["containers"][0]["image"] for name in ("etcd", "kube-apiserver"))
+    assert images == [f"registry.k8s.io/etcd:{table.etcd_tag}", f"registry.k8s.io/kube-apiserver:v1.{minor}.0"]
+    stored = yaml.safe_load(objects(workspace)["ConfigMap/kubeadm-config"]["data"]["ClusterConfiguration"])
+    expected = {"extraArgs": {"authorization-mode": "Node,RBAC"}, "timeoutForControlPlane": "4m0s"}
+    assert stored["apiServer"] == (expected if minor < 30 else {})
+    assert ("encryptionAlgorithm" in stored, stored["apiVersion"]) == (
+        minor > 30,
+        "kubeadm.k8s.io/v1beta4" if minor > 30 else "kubeadm.k8s.io/v1beta3",
+    )
+    assert (host / "etc/kubernetes/super-admin.conf").exists() == (minor > 28)
+    scheduler = pod(host, "kube-scheduler")["spec"]["containers"][0]
+    assert ("readinessProbe" in scheduler) == (minor > 31)
+    assert names.minor_version(f"v1.{minor}.0") == table.minor == minor
+
+
+@pytest.mark.parametrize(
+    ("version", "follow"),
+    [
+        ("v1.32.5", False),
+        ("v1.32.12", True),
+        ("v1.34.3", False),
+        ("v1.34.4", True),
+        ("v1.35.0", False),
+        ("v1.35.1", True),
+    ],
+)
+def test_where_extra_args_stand_depends_on_the_patch(version: str, follow: bool, make_cluster: MakeCluster) -> None:
+    host = rendered(make_cluster(kubernetesVersion=version, scheduler={"extraArgs": {"v": "2", "config": "/x"}}))
+    own = ["--v=2", "--config=/x"]
+    words = command(host, "kube-scheduler")[1:]
+    assert (words[-2:] == own) is follow
+    assert (words == sorted(words)) is not follow
