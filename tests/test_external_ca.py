@@ -44,8 +44,8 @@ def cluster(make_cluster: MakeCluster) -> tuple[Workspace, Path, Path]:
 
 
 NAMES = [
-    "admin/admin.conf",
-    "admin/super-admin.conf",
+    "_operator/admin.conf",
+    "_operator/super-admin.conf",
     "cp-1/admin.conf",
     "cp-1/apiserver",
     "cp-1/apiserver-kubelet-client",

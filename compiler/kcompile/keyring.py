@@ -20,8 +20,8 @@ from kcompile.hosts import Host, ResolvedCluster
 from kcompile.manifest import Authority, ClusterSecrets
 from kcompile.secret import Secret
 
-OPERATOR = "admin"
-"""The host part of the operator's own credentials."""
+OPERATOR = "_operator"
+"""The host part of the operator's own credentials: no node can have this name."""
 
 
 @dataclass(frozen=True, slots=True)

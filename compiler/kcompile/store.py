@@ -70,7 +70,8 @@ def scan(root: Path) -> dict[str, Entry]:
             for entry in entries:
                 path = f"{prefix}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
-                    found[path] = Entry(path, None, 0, is_directory=True)
+                    mode = stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)
+                    found[path] = Entry(path, None, mode, is_directory=True)
                     pending.append((f"{path}/", entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     found[path] = Entry(path, *_digest_and_mode(entry.path))
@@ -197,10 +198,10 @@ def _replace(
     existing: Mapping[str, Entry],
     progress: Callable[[int], None],
 ) -> None:
-    root.parent.mkdir(parents=True, exist_ok=True)
     staging = root.parent / f"{_STAGING}{root.name}-{secrets.token_hex(4)}"
     umask = os.umask(0o022)
     try:
+        root.parent.mkdir(parents=True, exist_ok=True)
         os.mkdir(staging, _DIRECTORY_MODE)
         try:
             _stage(root, staging, wanted, unchanged, foreign, progress)
@@ -228,7 +229,9 @@ def _stage(
     _make_directories(here, [*wanted, *(f"{p}/" if e.is_directory else p for p, e in foreign.items())])
     for path, file in wanted.items():
         target = f"{here}/{path}"
-        if path not in unchanged or not _link(f"{old}/{path}", target):
+        if path in unchanged:
+            _keep(f"{old}/{path}", target)
+        else:
             mode = _disk_mode(file)
             descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
             with open(descriptor, "wb", buffering=0) as stream:
@@ -237,11 +240,13 @@ def _stage(
     for path, entry in foreign.items():
         source, target = f"{old}/{path}", f"{here}/{path}"
         if entry.is_directory:
-            continue
-        if os.path.islink(source):
+            os.chmod(target, entry.mode)
+        elif os.path.islink(source):
             os.symlink(os.readlink(source), target)
-        elif not _link(source, target):
-            shutil.copy2(source, target, follow_symlinks=False)
+        else:
+            _keep(source, target)
+    if root.exists():
+        os.chmod(staging, stat.S_IMODE(root.stat().st_mode))
 
 
 def _write_all(write_some: Callable[[memoryview], int | None], content: bytes) -> None:
@@ -251,13 +256,12 @@ def _write_all(write_some: Callable[[memoryview], int | None], content: bytes) -
         view = view[write_some(view) or 0 :]
 
 
-def _link(source: str, target: str) -> bool:
-    """Give a file a second name. False where the file system has none to give."""
+def _keep(source: str, target: str) -> None:
+    """Give a file a second name; where the file system has none to give, copy it with its times."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
-        return False
-    return True
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _swap(root: Path, staging: Path) -> Path | None:

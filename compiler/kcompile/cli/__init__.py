@@ -130,6 +130,7 @@ def build(spec: str, out: str, allow_version_jump: bool, style: str) -> None:
     """
     with _errors(style):
         from kcompile import pipeline
+        from kcompile.report.problems import printable
 
         bar = _Bar()
         try:
@@ -140,10 +141,10 @@ def build(spec: str, out: str, allow_version_jump: bool, style: str) -> None:
             bar.close()
         _report(built.warnings, style)
         result = built.result
-        for path in result.edited:
-            click.echo(f"overwritten: {built.root / path} had been changed by hand", err=True)
-        for path in result.foreign:
-            click.echo(f"kept: {built.root / path} was not written by kcompile", err=True)
+        notes = [f"overwritten: {built.root / path} had been changed by hand" for path in result.edited]
+        notes += [f"kept: {built.root / path} was not written by kcompile" for path in result.foreign]
+        for note in notes:
+            click.echo(printable(note), err=True)
         changed = len(result.written) + len(result.removed)
         if not changed:
             click.echo(f"{built.root}: unchanged, {result.unchanged} files")

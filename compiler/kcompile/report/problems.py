@@ -11,9 +11,9 @@ from kcompile.errors import Problem, Severity, format_path
 _TAB_WIDTH = 4
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Text without control characters: what a file holds must not steer a terminal."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
 
 
 def _headline(problem: Problem) -> str:
@@ -25,16 +25,16 @@ def _headline(problem: Problem) -> str:
 def _text_of(problem: Problem) -> list[str]:
     position = problem.position
     if position is None:
-        lines = [_printable(_headline(problem))]
+        lines = [printable(_headline(problem))]
     else:
-        lines = [_printable(f"{position.file}:{position.line}:{position.column}: {_headline(problem)}")]
+        lines = [printable(f"{position.file}:{position.line}:{position.column}: {_headline(problem)}")]
         if position.excerpt is not None:
             before = position.excerpt[: position.column - 1].expandtabs(_TAB_WIDTH)
             marked = position.excerpt[position.column - 1 :][: position.length]
-            lines.append(f"{position.line:>5} | {_printable(position.excerpt.expandtabs(_TAB_WIDTH))}")
-            lines.append(f"      | {' ' * len(_printable(before))}{'^' * max(1, len(_printable(marked)))}")
+            lines.append(f"{position.line:>5} | {printable(position.excerpt.expandtabs(_TAB_WIDTH))}")
+            lines.append(f"      | {' ' * len(printable(before))}{'^' * max(1, len(printable(marked)))}")
     if problem.hint:
-        lines.append(_printable(f"   hint: {problem.hint}"))
+        lines.append(printable(f"   hint: {problem.hint}"))
     return lines
 
 
