@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from kcompile import identities, sops, store, yamlfmt, yamlread
 from kcompile.errors import Position, Problem, SecretsError, SpecError
 from kcompile.secret import Secret
 
+_SEALED = re.compile(r"admin/|cluster/sealed/|hosts/[^/]+/sealed/")
 _CLUSTER = "cluster/"
 _ADMIN = "admin/"
 
@@ -70,9 +72,7 @@ class Tree:
 
     def _content(self, entry: _Entry) -> bytes:
         content = store.read(self._root, entry.path, entry.sha256)
-        parts = entry.path.split("/")
-        is_sealed = parts[0] == "admin" or "sealed" in (parts[1], parts[2:3] and parts[2])
-        return self._open(str(self._root / entry.path), content) if is_sealed else content
+        return self._open(str(self._root / entry.path), content) if _SEALED.match(entry.path) else content
 
     def _open(self, file: str, content: bytes) -> bytes:
         try:

@@ -7,6 +7,7 @@ write are carried over. Nothing is followed through a symbolic link.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -93,15 +94,24 @@ def _digest_and_mode(path: str) -> tuple[str, int]:
         os.close(descriptor)
 
 
+def _read_regular(path: Path) -> bytes:
+    """A regular file's bytes; nothing else is opened to be read. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return file.read()
+
+
 def _recorded(root: Path) -> dict[str, str]:
     """The digests in the manifest that stands, as far as there is one to be read. The manifest itself included."""
     try:
-        content = (root / _MANIFEST).read_bytes()
+        content = _read_regular(root / _MANIFEST)
         manifest = json.loads(content)
         if manifest["kind"] != "TreeManifest":
             return {}
         recorded = {str(file["path"]): str(file["sha256"]) for file in manifest["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return recorded | {_MANIFEST: hashlib.sha256(content).hexdigest()}
 
@@ -321,8 +331,8 @@ def _recover(root: Path) -> None:
 def standing_version(root: Path) -> str | None:
     """The Kubernetes version of the tree that stands at a place, if one does."""
     try:
-        version = json.loads((root / _MANIFEST).read_bytes())["kubernetesVersion"]
-    except (OSError, ValueError, KeyError, TypeError):
+        version = json.loads(_read_regular(root / _MANIFEST))["kubernetesVersion"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return version if isinstance(version, str) else None
 
@@ -331,13 +341,13 @@ def load_json(root: Path, name: str) -> dict[str, object]:
     """One of a tree's JSON files. Raises SpecError."""
     path = root / name
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(_read_regular(path))
     except OSError as error:
         hint = "name a tree that kcompile built, such as out/prod" if name == _MANIFEST else None
         raise SpecError(
             Problem(f"cannot read the file: {error.strerror}", hint=hint).at(Position(str(path), 1, 1))
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         raise SpecError(Problem("not valid JSON", position=Position(str(path), line, 1))) from None
     if not isinstance(document, dict):
@@ -353,7 +363,7 @@ def read(root: Path, path: str, sha256: str) -> bytes:
         if part in ("", ".", "..") or place.is_symlink():
             raise SpecError(Problem("is a symbolic link or leaves the tree", position=Position(str(place), 1, 1)))
     try:
-        content = place.read_bytes()
+        content = _read_regular(place)
     except OSError as error:
         raise SpecError(Problem(f"cannot read the file: {error.strerror}").at(Position(str(place), 1, 1))) from None
     if hashlib.sha256(content).hexdigest() != sha256:
