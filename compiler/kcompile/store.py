@@ -15,6 +15,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,8 +123,9 @@ def write(root: Path, files: Sequence[TreeFile], progress: Callable[[int], None]
     The old tree or the new one is there, whole, at every moment. Raises OutputError; the old tree then stands.
     """
     try:
-        _recover(root)
-        return _write(root, files, progress)
+        with filesystem.locked(root.parent):
+            _recover(root)
+            return _write(root, files, progress)
     except OSError as error:
         raise _failed(error.filename or root, error, f"cannot write {root}") from None
 
@@ -222,7 +224,7 @@ def _replace(
             raise
         filesystem.sync_directory(root.parent)
         if retired is not None:
-            _remove(retired, existing)
+            _remove(retired, existing, root)
     finally:
         os.umask(umask)
 
@@ -250,13 +252,15 @@ def _stage(
     for path, entry in foreign.items():
         source, target = f"{old}/{path}", f"{here}/{path}"
         if entry.is_directory:
-            os.chmod(target, entry.mode)
+            if entry.mode != _DIRECTORY_MODE:
+                os.chmod(target, entry.mode)
         elif os.path.islink(source):
             os.symlink(os.readlink(source), target)
         else:
             _keep(source, target)
-    if root.exists():
-        os.chmod(staging, stat.S_IMODE(root.stat().st_mode))
+    mode = stat.S_IMODE(root.stat().st_mode) if root.exists() else _DIRECTORY_MODE
+    if mode != _DIRECTORY_MODE:
+        os.chmod(staging, mode)
 
 
 def _write_all(write_some: Callable[[memoryview], int | None], content: bytes) -> None:
@@ -293,21 +297,26 @@ def _swap(root: Path, staging: Path) -> Path | None:
     return retired
 
 
-def _remove(tree: Path, entries: Mapping[str, Entry]) -> None:
-    """Remove a displaced tree: what was seen in it, so that a file that came in meanwhile is left."""
+def _remove(tree: Path, entries: Mapping[str, Entry], root: Path) -> None:
+    """Remove a displaced tree: what was seen in it. What came in meanwhile goes over to the tree that stands."""
     for path, entry in sorted(entries.items(), reverse=True):
-        try:
+        with suppress(OSError):
             if entry.is_directory:
                 os.rmdir(tree / path)
             else:
                 os.unlink(tree / path)
-        except OSError:
-            continue
-    try:
-        os.rmdir(tree)
-    except OSError as error:
-        problem = Problem(f"the new tree stands; what is left of the old one could not be removed: {error.strerror}")
-        raise OutputError(problem.at(Position(str(tree), 1, 1))) from None
+    for directory, _, names in os.walk(tree, topdown=False):
+        for name in names:
+            place = root / os.path.relpath(os.path.join(directory, name), tree)
+            with suppress(OSError):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.link(os.path.join(directory, name), place, follow_symlinks=False)
+                os.unlink(os.path.join(directory, name))
+        with suppress(OSError):
+            os.rmdir(directory)
+    if tree.exists():
+        problem = Problem("the new tree stands; what is left of the old one could not be removed")
+        raise OutputError(problem.at(Position(str(tree), 1, 1)))
 
 
 def _recover(root: Path) -> None:
