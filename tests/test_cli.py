@@ -10,7 +10,16 @@ import yaml
 
 from conftest import ROOT, clean_environment, kcompile, run, succeed, tool
 
-COMMANDS = (["build"], ["render"], ["validate"], ["secrets", "create"], ["secrets", "update"], ["init"], ["csr"], ["schema"])
+COMMANDS = (
+    ["build"],
+    ["render"],
+    ["validate"],
+    ["secrets", "create"],
+    ["secrets", "update"],
+    ["init"],
+    ["csr"],
+    ["schema"],
+)
 
 
 def test_help_lists_the_commands() -> None:
