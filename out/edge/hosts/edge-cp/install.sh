@@ -66,7 +66,11 @@ put() {
     pending=''
 }
 
-[ -d "$root"/data/etcd ] || mkdir -p -m 0700 -- "$root"/data/etcd
+target=$root/data/etcd # for its owner alone: the umask sees to it
+if [ ! -d "$target" ]; then
+    (umask 022 && mkdir -p -- "$(dirname -- "$target")")
+    mkdir -- "$target"
+fi
 put 0600 managed yaml /etc/kubernetes/admin.conf
 put 0600 managed yaml /etc/kubernetes/controller-manager.conf
 put 0600 managed plain /etc/kubernetes/kubelet.conf

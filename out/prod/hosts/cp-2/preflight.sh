@@ -40,22 +40,29 @@ else
     pass 'swap is off'
 fi
 
-for address in 10.0.0.12; do
-    if ip -o addr show 2>/dev/null | grep -qF " $address/"; then
-        pass "this machine has the address $address"
+has_address() {
+    if ip -o addr show 2>/dev/null | grep -qF " $1/"; then
+        pass "this machine has the address $1"
     else
-        fail "this machine does not have the address $address"
+        fail "this machine does not have the address $1"
     fi
-done
+}
+has_address 10.0.0.12
 
+is_free() {
+    if ss -Hltn "sport = :$1" 2>/dev/null | grep -q .; then
+        fail "port $1 is in use"
+    else
+        pass "port $1 is free"
+    fi
+}
 if [ ! -e /etc/kubernetes/kubelet.conf ] && command -v ss >/dev/null 2>&1; then
-    for port in 6443 2379 2380 10250 10257 10259; do
-        if ss -Hltn "sport = :$port" 2>/dev/null | grep -q .; then
-            fail "port $port is in use"
-        else
-            pass "port $port is free"
-        fi
-    done
+    is_free 6443
+    is_free 2379
+    is_free 2380
+    is_free 10250
+    is_free 10257
+    is_free 10259
 fi
 
 if [ "$failures" -gt 0 ]; then
