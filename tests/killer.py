@@ -344,12 +344,12 @@ def _child(request: Mapping[str, Any], report: io.BufferedIOBase) -> int:
 
 # --- in the server --------------------------------------------------------------------------------
 
-_Files = tuple[Any, Any, Any]
+_Files = tuple[Any, ...]
 _held: dict[int, _Files] = {}
 
 
 def _fork(request: Mapping[str, Any]) -> tuple[int, _Files]:
-    files = (tempfile.TemporaryFile(), tempfile.TemporaryFile(), tempfile.TemporaryFile())
+    files = tuple(tempfile.TemporaryFile() for _ in range(3))  # noqa: SIM115 - a child's, to be read after its end
     pid = os.fork()
     if pid:
         return pid, files
@@ -361,7 +361,7 @@ def _fork(request: Mapping[str, Any]) -> tuple[int, _Files]:
         code = _child(request, files[2])
         sys.stdout.flush()
         sys.stderr.flush()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - shown, for the child ends here
         import traceback
 
         os.write(2, traceback.format_exc().encode())

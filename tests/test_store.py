@@ -380,7 +380,7 @@ def test_pipe_in_place_of_the_manifest_is_not_read(change: Change, outside: Path
     (change.tree / "kcompile.json").unlink()
     os.mkfifo(change.tree / "kcompile.json")
     before = stamps(change.out)
-    run = change.build("old", alarm=20)
+    run = change.build("old", alarm=10)
     assert (run.code, run.out, run.err) == (4, "", REFUSED.format("kcompile.json"))
     assert stamps(change.out) == before
 
