@@ -56,7 +56,7 @@ def test_init_makes_a_spec_its_secrets_and_an_identity(tmp_path: Path) -> None:
     keys = home / ".config/sops/age/keys.txt"
     recipient = run(tool("age-keygen"), "-y", keys).strip()
     assert result.out == (
-        f"{keys}: made a new age identity, {recipient}; keep a copy, it opens every secret\n"
+        f"~/.config/sops/age/keys.txt: made a new age identity, {recipient}; keep a copy, it opens every secret\n"
         "clusters/lab.yaml: made\n"
         "clusters/lab.secrets.yaml: made\n"
         "next: kcompile build clusters/lab.yaml\n"

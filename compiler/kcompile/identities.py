@@ -103,13 +103,14 @@ def find(environ: Mapping[str, str]) -> Found:
         _command(found, environ["SOPS_AGE_KEY_CMD"], environ)
     default = default_key_file(environ)
     if default is not None:
-        content = _file(found, _shown(default, home), default)
+        content = _file(found, shown(default, home), default)
         if content is not None:
-            _native(found, _shown(default, home), content)
+            _native(found, shown(default, home), content)
     return found
 
 
-def _shown(path: Path, home: str | None) -> str:
+def shown(path: Path, home: str | None) -> str:
+    """A path as a person writes it, with ``~`` for their home."""
     return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -60,10 +61,11 @@ def run(
     if new_identity is not None:
         lines = f"# created: {timefmt.format_timestamp(now)}\n# public key: {recipient}\n".encode()
         store.create_file(new_identity, lines + secret.reveal() + b"\n", 0o600)
-        done.append(f"{new_identity}: made a new age identity, {recipient}; keep a copy, it opens every secret")
+        place = identities.shown(new_identity, environ.get("HOME"))
+        done.append(f"{place}: made a new age identity, {recipient}; keep a copy, it opens every secret")
     store.create_file(spec, text, 0o644)
     store.create_file(target, secrets_text.encode(), 0o644)
-    done += [f"{spec}: made", f"{target}: made", f"next: kcompile build {spec}"]
+    done += [f"{spec}: made", f"{target}: made", f"next: kcompile build {shlex.quote(str(spec))}"]
     return done
 
 
