@@ -21,7 +21,7 @@ _IMAGE_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _IMAGE_REPOSITORY = r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 _SSH_RECIPIENT = r"ssh-(ed25519|rsa) [A-Za-z0-9+/]+={0,2}( .*)?"
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f]"
+_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]"
 
 
 def _is(pattern: str, text: str) -> bool:

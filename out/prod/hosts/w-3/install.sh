@@ -22,8 +22,15 @@ END
 from='' root='' start=yes
 while [ $# -gt 0 ]; do
     case $1 in
-        --from) from=${2:?--from needs a directory}; shift 2 ;;
-        --root) root=${2:?--root needs a directory}; start=no; shift 2 ;;
+        --from | --root)
+            if [ -z "${2:-}" ]; then
+                printf '%s needs a directory\n' "$1" >&2
+                exit 2
+            fi
+            case $2 in /*) directory=$2 ;; *) directory=$PWD/$2 ;; esac
+            if [ "$1" = --from ]; then from=$directory; else root=$directory start=no; fi
+            shift 2
+            ;;
         --no-start) start=no; shift ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
@@ -41,6 +48,10 @@ put() {
     if [ "$2" = create ] && [ -e "$target" ]; then
         return 0
     fi
+    if [ -d "$target" ]; then
+        printf '%s is a directory\n' "$target" >&2
+        exit 1
+    fi
     parent=$(dirname -- "$target")
     [ -d "$parent" ] || (umask 022 && mkdir -p -- "$parent")
     pending=$(mktemp "$parent/.kcompile.XXXXXX")
@@ -57,6 +68,9 @@ put() {
     fi
     if [ -f "$target" ] && cmp -s -- "$pending" "$target"; then
         chmod "$1" "$target"
+        if [ "$(id -u)" = 0 ]; then
+            chown 0:0 "$target"
+        fi
         rm -f -- "$pending"
     else
         mv -f -- "$pending" "$target"
