@@ -179,6 +179,12 @@ def test_modes_do_not_depend_on_the_umask(umask: int, change: Change) -> None:
     assert snapshot(change.out)["."] == ("directory", "0o755")
 
 
+def test_mode_of_the_tree_itself_is_kept(change: Change) -> None:
+    change.tree.chmod(0o700)
+    expect(change.build("new"), ADDED)
+    assert snapshot(change.tree) == change.new | {".": ("directory", "0o700")}
+
+
 def test_only_scripts_are_executable(change: Change) -> None:
     executable = {path for path, entry in change.old.items() if entry[:2] == ("file", "0o755")}
     assert executable == {

@@ -11,6 +11,7 @@ from kcompile.secret import Secret
 PUBLIC_MODE = 0o644
 PRIVATE_MODE = 0o600
 SCRIPT_MODE = 0o755
+PRIVATE_SCRIPT_MODE = 0o700
 
 
 class Policy(Enum):

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kcompile import identities, sops, store, yamlfmt, yamlread
+from kcompile.artifact import PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE
 from kcompile.errors import Position, Problem, SecretsError, SpecError
 from kcompile.secret import Secret
 
 _SEALED = re.compile(r"admin/|cluster/sealed/|hosts/[^/]+/sealed/")
+_MODES = {f"{mode:04o}": mode for mode in (PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE)}
 _CLUSTER = "cluster/"
 _ADMIN = "admin/"
 
@@ -36,7 +38,7 @@ class Tree:
             files = manifest["files"]
             if not isinstance(files, list):
                 raise TypeError
-            self._entries = [_Entry(str(f["path"]), str(f["sha256"]), int(str(f["mode"]), 8)) for f in files]
+            self._entries = [_Entry(str(f["path"]), str(f["sha256"]), _MODES[f["mode"]]) for f in files]
         except (KeyError, TypeError, ValueError):
             position = Position(str(root / "kcompile.json"), 1, 1)
             raise SpecError(Problem("is no tree manifest of kcompile", position=position)) from None

@@ -122,12 +122,17 @@ def write(root: Path, files: Sequence[TreeFile], progress: Callable[[int], None]
 
     The old tree or the new one is there, whole, at every moment. Raises OutputError; the old tree then stands.
     """
+    umask = os.umask(0o022)
     try:
+        if not root.parent.is_dir():
+            root.parent.mkdir(parents=True, exist_ok=True)
         with filesystem.locked(root.parent):
             _recover(root)
             return _write(root, files, progress)
     except OSError as error:
         raise _failed(error.filename or root, error, f"cannot write {root}") from None
+    finally:
+        os.umask(umask)
 
 
 def _write(root: Path, files: Sequence[TreeFile], progress: Callable[[int], None]) -> Result:
@@ -211,22 +216,17 @@ def _replace(
     progress: Callable[[int], None],
 ) -> None:
     staging = root.parent / f"{_STAGING}{root.name}-{secrets.token_hex(4)}"
-    umask = os.umask(0o022)
+    os.mkdir(staging, _DIRECTORY_MODE)
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        os.mkdir(staging, _DIRECTORY_MODE)
-        try:
-            _stage(root, staging, wanted, unchanged, foreign, progress)
-            filesystem.sync(staging)
-            retired = _swap(root, staging)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
-        filesystem.sync_directory(root.parent)
-        if retired is not None:
-            _remove(retired, existing, root)
-    finally:
-        os.umask(umask)
+        _stage(root, staging, wanted, unchanged, foreign, progress)
+        filesystem.sync(staging)
+        retired = _swap(root, staging)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    filesystem.sync_directory(root.parent)
+    if retired is not None:
+        _remove(retired, existing, root)
 
 
 def _stage(
@@ -298,22 +298,36 @@ def _swap(root: Path, staging: Path) -> Path | None:
 
 
 def _remove(tree: Path, entries: Mapping[str, Entry], root: Path) -> None:
-    """Remove a displaced tree: what was seen in it. What came in meanwhile goes over to the tree that stands."""
+    """Remove a displaced tree: what was seen in it. What came in meanwhile goes over to the tree that stands.
+
+    Raises OutputError where something has to stay: what may not be removed, or what has no place in the new tree.
+    """
     for path, entry in sorted(entries.items(), reverse=True):
         with suppress(OSError):
             if entry.is_directory:
                 os.rmdir(tree / path)
             else:
                 os.unlink(tree / path)
+    homeless = False
     for directory, _, names in os.walk(tree, topdown=False):
         for name in names:
-            place = root / os.path.relpath(os.path.join(directory, name), tree)
-            with suppress(OSError):
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.link(os.path.join(directory, name), place, follow_symlinks=False)
-                os.unlink(os.path.join(directory, name))
+            source = Path(directory, name)
+            path = os.fspath(source.relative_to(tree))
+            if path in entries:
+                continue
+            try:
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                os.link(source, root / path, follow_symlinks=False)
+                os.unlink(source)
+            except OSError:
+                homeless = True
         with suppress(OSError):
             os.rmdir(directory)
+    if homeless:
+        kept = root.parent / f"{root.name}.kept-{secrets.token_hex(4)}"
+        os.rename(tree, kept)  # from here on no build takes it for its own leftovers
+        message = "the new tree stands; what came in while it was written, where it has files of its own, is kept here"
+        raise OutputError(Problem(message, position=Position(str(kept), 1, 1)))
     if tree.exists():
         problem = Problem("the new tree stands; what is left of the old one could not be removed")
         raise OutputError(problem.at(Position(str(tree), 1, 1)))
@@ -321,8 +335,6 @@ def _remove(tree: Path, entries: Mapping[str, Entry], root: Path) -> None:
 
 def _recover(root: Path) -> None:
     """Clear what a killed run left: staged trees, and a retired tree that has to be put back."""
-    if not root.parent.is_dir():
-        return
     retired = root.parent / f"{_RETIRED}{root.name}"
     if retired.is_dir() and not retired.is_symlink():
         if root.exists():
@@ -367,14 +379,16 @@ def load_json(root: Path, name: str) -> dict[str, object]:
 def read(root: Path, path: str, sha256: str) -> bytes:
     """A file of a tree, equal to its digest. Raises SpecError when it was changed."""
     place = root
-    for part in path.split("/"):
-        place = place / part
-        if part in ("", ".", "..") or place.is_symlink():
-            raise SpecError(Problem("is a symbolic link or leaves the tree", position=Position(str(place), 1, 1)))
     try:
+        for part in path.split("/"):
+            place = place / part
+            if part in ("", ".", "..") or place.is_symlink():
+                raise SpecError(Problem("is a symbolic link or leaves the tree", position=Position(str(place), 1, 1)))
         content = _read_regular(place)
     except OSError as error:
         raise SpecError(Problem(f"cannot read the file: {error.strerror}").at(Position(str(place), 1, 1))) from None
+    except ValueError:  # a NUL, or what no file system can spell
+        raise SpecError(Problem("is no path of a file", position=Position(str(place), 1, 1))) from None
     if hashlib.sha256(content).hexdigest() != sha256:
         message = "was changed after it was built: its digest is not the one in kcompile.json"
         hint = "build the tree again, or restore the file from git"
@@ -387,30 +401,34 @@ def write_rendered(directory: Path, files: Iterable[tuple[str, bytes, int]]) -> 
     umask = os.umask(0o022)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for path, content, mode in files:
-            target = directory
-            for part in path.split("/")[:-1]:
-                target = target / part
-                if target.is_symlink():
-                    raise OSError(0, "a symbolic link stands in the way", str(target))
-                target.mkdir(exist_ok=True)
-            target = target / path.rpartition("/")[2]
-            if target.is_dir() and not target.is_symlink():
-                raise OSError(0, "a directory stands in the way", str(target))
-            pending = target.with_name(f".kcompile-{secrets.token_hex(4)}")
-            descriptor = os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            try:
-                with open(descriptor, "wb", buffering=0) as stream:
-                    _write_all(stream.write, content)
-                    os.fchmod(descriptor, mode)
-                os.replace(pending, target)
-            except BaseException:
-                pending.unlink(missing_ok=True)
-                raise
+        with filesystem.locked(directory):
+            for path, content, mode in files:
+                _write_rendered(directory, path, content, mode)
     except OSError as error:
         raise _failed(error.filename or directory, error, "cannot write") from None
     finally:
         os.umask(umask)
+
+
+def _write_rendered(directory: Path, path: str, content: bytes, mode: int) -> None:
+    target = directory
+    for part in path.split("/")[:-1]:
+        target = target / part
+        if target.is_symlink():
+            raise OSError(0, "a symbolic link stands in the way", str(target))
+        target.mkdir(exist_ok=True)
+    target = target / path.rpartition("/")[2]
+    if target.is_dir() and not target.is_symlink():
+        raise OSError(0, "a directory stands in the way", str(target))
+    # Always the same name: the next run removes a copy of a key that a killed one left.
+    pending = target.with_name(f".kcompile-{target.name}")
+    pending.unlink(missing_ok=True)
+    try:
+        _write_pending(pending, content, mode)
+        os.replace(pending, target)
+    except BaseException:
+        pending.unlink(missing_ok=True)
+        raise
 
 
 def create_file(path: Path, content: bytes, mode: int) -> None:
@@ -423,16 +441,22 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
     _in_one_step(path, content, mode, replace=True)
 
 
+def _write_pending(pending: Path, content: bytes, mode: int, *, sync: bool = False) -> None:
+    """Write a file that is not in its place yet: nobody else's to read until it is whole."""
+    descriptor = os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb", buffering=0) as stream:
+        _write_all(stream.write, content)
+        os.fchmod(descriptor, mode)
+        if sync:
+            os.fsync(descriptor)
+
+
 def _in_one_step(path: Path, content: bytes, mode: int, *, replace: bool) -> None:
     pending = path.with_name(f".kcompile-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
-            with open(descriptor, "wb", buffering=0) as stream:
-                _write_all(stream.write, content)
-                os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
+            _write_pending(pending, content, mode, sync=True)
             if replace:
                 os.replace(pending, path)
             else:

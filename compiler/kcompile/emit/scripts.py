@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from kcompile import templates
-from kcompile.artifact import SCRIPT_MODE, Artifact, SealedBinary, SealedYaml
+from kcompile.artifact import PRIVATE_SCRIPT_MODE, SCRIPT_MODE, Artifact, SealedBinary, SealedYaml
 from kcompile.hosts import CONTROL_PLANE_TAINT, KUBELET_DIR, KUBERNETES_DIR, Host, ResolvedCluster
 from kcompile.keyring import Keyring
 from kcompile.secret import Secret
@@ -77,7 +77,7 @@ def _join_scripts(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifa
             node=host.name,
             cri_socket=host.settings.cri_socket,
         )
-        yield Artifact(f"{KUBERNETES_DIR}/join.sh", SealedBinary(Secret(script)), host.name, 0o700)
+        yield Artifact(f"{KUBERNETES_DIR}/join.sh", SealedBinary(Secret(script)), host.name, PRIVATE_SCRIPT_MODE)
 
 
 def _store(artifact: Artifact) -> str:
