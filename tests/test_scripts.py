@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -146,9 +148,42 @@ def test_preflight_names_what_is_missing(examples: Path) -> None:
     assert "FAIL no container runtime at /run/containerd/containerd.sock" in done.stderr.splitlines()
 
 
-def test_render_checks_the_tree_and_the_host(examples: Path, tmp_path: Path) -> None:
-    import shutil
+SWAPS = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+SWAP_LINE = re.compile("^(?:ok  |FAIL) swap.*", re.MULTILINE)
 
+
+@pytest.mark.parametrize(
+    ("swaps", "config", "line"),
+    [
+        (SWAPS, "", "ok   swap is off"),
+        (
+            f"{SWAPS}/dev/zram0  partition 8388604 0 100\n",
+            "",
+            "FAIL swap is on: turn it off, or set failSwapOn: false under kubelet in the spec",
+        ),
+        (
+            f"{SWAPS}/dev/zram0  partition 8388604 0 100\n",
+            "failSwapOn: false\n",
+            "ok   swap is on, and the kubelet is configured to run with it",
+        ),
+        ("", "", "ok   swap is off"),  # a kernel without swap
+    ],
+)
+def test_preflight_takes_swap_as_the_kubelet_will(
+    swaps: str, config: str, line: str, examples: Path, tmp_path: Path
+) -> None:
+    host = tmp_path / "-host of mine"
+    shutil.copytree(examples / "out/prod/hosts/cp-1", host)
+    with (host / "rootfs/var/lib/kubelet/config.yaml").open("a") as file:
+        file.write(config)
+    (tmp_path / "swaps").write_text(swaps)
+    inside = f'mount --bind {tmp_path}/swaps /proc/swaps && exec sh -- "{host.name}/preflight.sh"'
+    own_mounts = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", inside]
+    done = subprocess.run(own_mounts, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert SWAP_LINE.findall(done.stdout + done.stderr) == [line]
+
+
+def test_render_checks_the_tree_and_the_host(examples: Path, tmp_path: Path) -> None:
     tree = tmp_path / "prod"
     shutil.copytree(examples / "out/prod", tree)
     unknown = kcompile("render", tree, "cp-4", "--to", tmp_path / "x")

@@ -58,6 +58,7 @@ def _preflight(cluster: ResolvedCluster, host: Host) -> bytes:
         socket=host.settings.cri_socket.removeprefix("unix://"),
         addresses=host.addresses,
         ports=ports,
+        config=f"{KUBELET_DIR}/config.yaml",
     )
 
 
