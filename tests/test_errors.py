@@ -218,6 +218,39 @@ CASES = {
         {"kubernetesVersion": "1.36.2"},
         ["error: spec.kubernetesVersion: '1.36.2' is not a Kubernetes version | write v1.36.2"],
     ),
+    "unknown-gate": (
+        {"featureGates": {"NodeLocalCRISockets": True, "NodeLocalCRISocket": False}},
+        [
+            "error: spec.featureGates.NodeLocalCRISockets: kubeadm v1.36 has no feature gate NodeLocalCRISockets"
+            " | it has NodeLocalCRISocket; gates of a component go to its extraArgs, as feature-gates",
+            "error: spec.featureGates.NodeLocalCRISocket: NodeLocalCRISocket is locked to true in v1.36 | leave it out",
+        ],
+    ),
+    "gate-that-is-gone": (
+        {"kubernetesVersion": "v1.37.0", "featureGates": {"NodeLocalCRISocket": True}},
+        [
+            "error: spec.featureGates.NodeLocalCRISocket: kubeadm v1.37 has no feature gate NodeLocalCRISocket"
+            " | it has none; gates of a component go to its extraArgs, as feature-gates",
+        ],
+    ),
+    "gate-that-needs-a-host": (
+        {"kubernetesVersion": "v1.34.2", "featureGates": {"RootlessControlPlane": True}},
+        [
+            "error: spec.featureGates.RootlessControlPlane: RootlessControlPlane runs the control plane as users that"
+            " kubeadm makes on each host | leave it out, and set users with patches",
+        ],
+    ),
+    "gate-against-the-algorithm": (
+        {
+            "kubernetesVersion": "v1.30.14",
+            "featureGates": {"PublicKeysECDSA": True},
+            "pki": {"issuedAt": "2026-11-23T00:00:00Z", "encryptionAlgorithm": "RSA-4096"},
+        },
+        [
+            "error: spec.featureGates.PublicKeysECDSA: PublicKeysECDSA makes keys ECDSA-P256, and"
+            " pki.encryptionAlgorithm says RSA-4096 | keep one of them",
+        ],
+    ),
     "host-bits": (
         {"networking": {"podSubnet": "10.244.0.1/16"}},
         ["error: spec.networking.podSubnet: 10.244.0.1/16 has host bits set | write 10.244.0.0/16"],

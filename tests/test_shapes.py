@@ -416,3 +416,167 @@ def test_where_extra_args_stand_depends_on_the_patch(version: str, follow: bool,
     words = command(host, "kube-scheduler")[1:]
     assert (words[-2:] == own) is follow
     assert (words == sorted(words)) is not follow
+
+
+def stored_configuration(workspace: Workspace) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(
+        objects(workspace)["ConfigMap/kubeadm-config"]["data"]["ClusterConfiguration"]
+    )
+    return document
+
+
+GATES = {
+    28: "EtcdLearnerMode PublicKeysECDSA RootlessControlPlane UpgradeAddonsBeforeControlPlane",
+    29: "EtcdLearnerMode PublicKeysECDSA RootlessControlPlane UpgradeAddonsBeforeControlPlane",
+    30: "EtcdLearnerMode PublicKeysECDSA RootlessControlPlane UpgradeAddonsBeforeControlPlane"
+    " WaitForAllControlPlaneComponents",
+    31: "ControlPlaneKubeletLocalMode EtcdLearnerMode PublicKeysECDSA RootlessControlPlane"
+    " WaitForAllControlPlaneComponents",
+    32: "ControlPlaneKubeletLocalMode (EtcdLearnerMode) NodeLocalCRISocket PublicKeysECDSA RootlessControlPlane"
+    " WaitForAllControlPlaneComponents",
+    33: "ControlPlaneKubeletLocalMode NodeLocalCRISocket PublicKeysECDSA RootlessControlPlane"
+    " WaitForAllControlPlaneComponents",
+    34: "ControlPlaneKubeletLocalMode NodeLocalCRISocket PublicKeysECDSA RootlessControlPlane"
+    " (WaitForAllControlPlaneComponents)",
+    35: "(ControlPlaneKubeletLocalMode) NodeLocalCRISocket PublicKeysECDSA RootlessControlPlane",
+    36: "(NodeLocalCRISocket)",
+    37: "",
+}
+"""kubeadm's feature gates by minor; those in parentheses are locked to true. Sources in docs/versions.md."""
+
+
+def test_the_feature_gates_of_each_minor() -> None:
+    found = {}
+    for minor in versions.supported_minors():
+        table = versions.for_minor(minor)
+        assert table.locked_gates <= table.feature_gates
+        names = sorted(table.feature_gates)
+        found[minor] = " ".join(f"({name})" if name in table.locked_gates else name for name in names)
+    assert found == GATES
+
+
+@pytest.mark.parametrize(("version", "on"), [("v1.33.3", True), ("v1.34.2", False)])
+def test_where_the_kubelet_s_socket_stands_is_a_gate(version: str, on: bool, make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(kubernetesVersion=version, featureGates={"NodeLocalCRISocket": on})
+    kubelet = rendered(workspace) / "var/lib/kubelet"
+    socket = "unix:///run/containerd/containerd.sock"
+    assert (kubelet / "instance-config.yaml").exists() is on
+    config = yaml.safe_load((kubelet / "config.yaml").read_text())
+    assert config["containerRuntimeEndpoint"] == (socket if on else "")
+    assert (f"--container-runtime-endpoint={socket}" in (kubelet / "kubeadm-flags.env").read_text()) is not on
+    assert stored_configuration(workspace)["featureGates"] == {"NodeLocalCRISocket": on}
+
+
+@pytest.mark.parametrize(("version", "on"), [("v1.31.14", True), ("v1.34.2", False)])
+def test_whom_the_kubelet_of_a_control_plane_node_asks_is_a_gate(
+    version: str, on: bool, make_cluster: MakeCluster
+) -> None:
+    workspace = make_cluster(
+        kubernetesVersion=version,
+        controlPlaneEndpoint="api.example.com",
+        featureGates={"ControlPlaneKubeletLocalMode": on},
+    )
+    asked = "https://10.0.0.11:6443" if on else "https://api.example.com:6443"
+    assert server(rendered(workspace), "kubelet.conf") == asked
+
+
+@pytest.mark.parametrize(
+    ("version", "spec", "stored", "kind"),
+    [
+        ("v1.29.0", {"featureGates": {"PublicKeysECDSA": True}}, (None, {"PublicKeysECDSA": True}), "EC"),
+        ("v1.29.0", {"algorithm": "ECDSA-P256"}, (None, {"PublicKeysECDSA": True}), "EC"),
+        ("v1.29.0", {}, (None, None), "RSA"),
+        ("v1.35.3", {"featureGates": {"PublicKeysECDSA": True}}, ("RSA-2048", {"PublicKeysECDSA": True}), "EC"),
+        ("v1.35.3", {"algorithm": "ECDSA-P256"}, ("ECDSA-P256", None), "EC"),
+    ],
+)
+def test_the_gate_of_the_older_minors_for_ecdsa_keys(
+    version: str,
+    spec: dict[str, Any],
+    stored: tuple[str | None, dict[str, bool] | None],
+    kind: str,
+    make_cluster: MakeCluster,
+) -> None:
+    pki = {"issuedAt": "2026-11-23T00:00:00Z"}
+    if "algorithm" in spec:
+        pki["encryptionAlgorithm"] = spec.pop("algorithm")
+    workspace = make_cluster(kubernetesVersion=version, pki=pki, **spec)
+    host = rendered(workspace)
+    for name in ("ca", "apiserver", "etcd/server", "sa"):
+        begin = (host / f"etc/kubernetes/pki/{name}.key").read_text().partition("\n")[0]
+        assert begin == f"-----BEGIN {kind} PRIVATE KEY-----"
+    configuration = stored_configuration(workspace)
+    assert (configuration.get("encryptionAlgorithm"), configuration.get("featureGates")) == stored
+
+
+def test_five_control_plane_nodes(make_cluster: MakeCluster) -> None:
+    addresses = {f"cp-{number}": f"10.0.0.1{number}" for number in range(1, 6)}
+    workspace = make_cluster(
+        controlPlaneEndpoint="api.example.com:6443",
+        controlPlane={"nodes": [{"name": name, "address": address} for name, address in addresses.items()]},
+    )
+    workspace.build()
+    members = [f"{name}=https://{address}:2380" for name, address in addresses.items()]
+    for name, address in addresses.items():
+        host = workspace.render(name)
+        assert flags(host, "etcd", "name", "initial-cluster", "initial-cluster-state") == {
+            "name": name,
+            "initial-cluster": ",".join(members),
+            "initial-cluster-state": "new",  # all five are founders, where kubeadm would add one to another
+        }
+        assert flags(host, "kube-apiserver", "advertise-address", "etcd-servers") == {
+            "advertise-address": address,
+            "etcd-servers": "https://127.0.0.1:2379",
+        }
+        assert sans(host, "etcd/peer") == [name, "localhost", address, "127.0.0.1", "::1"]
+        assert (host / "etc/kubernetes/super-admin.conf").exists() == (name == "cp-1")
+
+
+def test_a_thousand_workers_in_pools(make_cluster: MakeCluster) -> None:
+    """Each has what its pool has and its own name; one that overrides something is the only one that differs."""
+    pools = ("big", "small", "issued")
+    nodes: dict[str, list[dict[str, Any]]] = {
+        pool: [{"name": f"{pool}-{n:03}", "address": f"10.{number}.{n // 250}.{n % 250 + 1}"} for n in range(1, 334)]
+        for number, pool in enumerate(pools, 10)
+    }
+    nodes["big"].append({"name": "odd", "address": "10.20.0.1", "labels": {"gpu": "none"}, "kubelet": {"maxPods": 5}})
+    workspace = make_cluster(
+        kubelet={"maxPods": 64},
+        bootstrapTokens=[{"id": "abcdef"}],
+        pki={"issuedAt": "2026-11-23T00:00:00Z", "encryptionAlgorithm": "ECDSA-P256"},
+        nodePools=[
+            {
+                "name": pool,
+                "labels": {"pool": pool},
+                "kubelet": {"maxPods": 250} if pool == "big" else {},
+                "credentials": "issued" if pool == "issued" else "bootstrapToken",
+                "nodes": nodes[pool],
+            }
+            for pool in pools
+        ],
+    )
+    tree = workspace.build()
+    names = {pool: [node["name"] for node in nodes[pool]] for pool in pools}
+    every = [name for pool in pools for name in names[pool]]
+    assert sorted(path.name for path in (tree / "hosts").iterdir()) == sorted(["cp-1", *every])
+    assert len(every) == 1000
+    of_pool = {"big": 250, "small": 64, "issued": 64}
+    found = {}
+    for name in every:
+        kubelet = tree / "hosts" / name / "rootfs/var/lib/kubelet"
+        config = yaml.safe_load((kubelet / "config.yaml").read_bytes()) if name in SAMPLED else None
+        found[name] = (kubelet / "kubeadm-flags.env").read_text(), config and config["maxPods"]
+    assert found == {
+        name: (
+            f'KUBELET_KUBEADM_ARGS="--hostname-override={name} --node-labels='
+            f'pool={pool}{",gpu=none" if name == "odd" else ""}"\n',
+            (5 if name == "odd" else of_pool[pool]) if name in SAMPLED else None,
+        )
+        for pool in pools
+        for name in names[pool]
+    }
+    same = {(tree / "hosts" / n / "rootfs/var/lib/kubelet/config.yaml").read_bytes() for n in names["big"]}
+    assert len(same) == 2  # the odd one's is its own
+
+
+SAMPLED = ("odd", "big-001", "small-333", "issued-100")

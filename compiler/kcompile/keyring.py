@@ -135,7 +135,7 @@ def kubelet_serving_leaf(host: Host) -> Leaf:
 
 def stored_leaves(cluster: ResolvedCluster, secrets: ClusterSecrets) -> list[Leaf]:
     """The leaf certificates whose keys must stand in the secrets file: none of them can be derived."""
-    derivable = pki.is_derivable(cluster.cluster.spec.pki.encryption_algorithm)
+    derivable = pki.is_derivable(cluster.cluster.spec.key_algorithm)
     return [leaf for leaf in leaves(cluster) if not derivable or signs_elsewhere(secrets, leaf.authority)]
 
 
@@ -164,7 +164,7 @@ class Keyring:
         self._cluster = cluster
         self._secrets = secrets
         pki_spec = cluster.cluster.spec.pki
-        self._algorithm = pki_spec.encryption_algorithm
+        self._algorithm = cluster.cluster.spec.key_algorithm
         self._issued_at = pki_spec.issued_at
         period = timefmt.timedelta_of(pki_spec.certificate_validity_period)
         self._not_before, self._not_after = pki.validity(timefmt.parse_timestamp(pki_spec.issued_at), period)

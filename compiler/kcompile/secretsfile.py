@@ -195,7 +195,7 @@ def with_certificates(secrets: ClusterSecrets, certificates: Mapping[str, bytes]
 
 def _authority(row: pki.AuthorityRow, cluster: ResolvedCluster, now: datetime) -> dict[str, Any]:
     spec = cluster.cluster.spec.pki
-    key = pki.generate_key(spec.encryption_algorithm)
+    key = pki.generate_key(cluster.cluster.spec.key_algorithm)
     period = timefmt.timedelta_of(spec.ca_certificate_validity_period)
     not_before, not_after = pki.validity(min(now, timefmt.parse_timestamp(spec.issued_at)), period)
     certificate = pki.issue_authority(row, key, not_before, not_after)
@@ -227,12 +227,12 @@ def _leaf_key(name: str, algorithm: str) -> dict[str, Any]:
 
 
 def _leaf_key_names(cluster: ResolvedCluster) -> list[str]:
-    algorithm = cluster.cluster.spec.pki.encryption_algorithm
+    algorithm = cluster.cluster.spec.key_algorithm
     return [] if pki.is_derivable(algorithm) else [leaf.key_name for leaf in leaves(cluster)]
 
 
 def _new(cluster: ResolvedCluster, now: datetime) -> dict[str, Any]:
-    algorithm = cluster.cluster.spec.pki.encryption_algorithm
+    algorithm = cluster.cluster.spec.key_algorithm
     service_account = pki.generate_key(algorithm)
     signing = ed25519.Ed25519PrivateKey.generate()
     signing_pem = signing.private_bytes(
@@ -283,7 +283,7 @@ def extend(cluster: ResolvedCluster, opened: Opened, now: datetime) -> tuple[str
     keys = [leaf.key_name for leaf in stored_leaves(cluster, opened.secrets) if leaf.key_name not in known_keys]
     if not tokens and not keys:
         return None, []
-    algorithm = cluster.cluster.spec.pki.encryption_algorithm
+    algorithm = cluster.cluster.spec.key_algorithm
     additions = {
         "bootstrapTokens": [_token(token) for token in tokens],
         "leafKeys": [_leaf_key(name, algorithm) for name in keys],

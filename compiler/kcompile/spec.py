@@ -333,6 +333,14 @@ class ClusterSpec(Model):
     """Files with further cluster objects, read from beside the spec."""
     patches: tuple[Patch, ...] = ()
 
+    @property
+    def key_algorithm(self) -> Algorithm:
+        """The type of every key. As in kubeadm, the gate PublicKeysECDSA, where it is set, decides."""
+        gate = self.feature_gates.get("PublicKeysECDSA")
+        if gate is None:
+            return self.pki.encryption_algorithm
+        return "ECDSA-P256" if gate else "RSA-2048"
+
 
 class Cluster(Model):
     """A cluster spec file."""

@@ -93,7 +93,10 @@ def cluster_configuration(cluster: ResolvedCluster) -> dict[str, Any]:
         api_server["timeoutForControlPlane"] = "4m0s"
         modes = authorization_modes(spec.api_server.extra_args)
         api_server["extraArgs"] = {**api_server.get("extraArgs", {}), "authorization-mode": modes}
+    gates = dict(spec.feature_gates)
     newer: dict[str, Any] = {}
+    if not as_list and spec.key_algorithm == "ECDSA-P256":
+        gates["PublicKeysECDSA"] = True  # how v1beta3 says it
     if as_list:
         newer = {
             "caCertificateValidityPeriod": _duration(spec.pki.ca_certificate_validity_period),
@@ -113,7 +116,7 @@ def cluster_configuration(cluster: ResolvedCluster) -> dict[str, Any]:
             **_drop_empty({"imageRepository": spec.dns.image_repository, "imageTag": spec.dns.image_tag}),
         },
         "etcd": _etcd(cluster, as_list=as_list),
-        **_drop_empty({"featureGates": dict(spec.feature_gates)}),
+        **_drop_empty({"featureGates": gates}),
         "imageRepository": spec.image_repository,
         "kind": "ClusterConfiguration",
         "kubernetesVersion": spec.kubernetes_version,

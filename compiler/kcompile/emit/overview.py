@@ -49,7 +49,7 @@ def emit(
         pod_subnet=spec.networking.pod_subnet,
         service_subnet=spec.networking.service_subnet,
         dns_address=cluster.dns_address,
-        algorithm=spec.pki.encryption_algorithm,
+        algorithm=spec.key_algorithm,
         issued_at=spec.pki.issued_at,
         first_expiry=timefmt.format_timestamp(min(c.not_after for c in keyring.issued.values())),
         control_plane=cluster.control_plane,

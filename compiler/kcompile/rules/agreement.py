@@ -33,7 +33,7 @@ def lacking(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterator[Probl
     keyless = [leaf for leaf in stored if leaf not in elsewhere]
     missing = [leaf for leaf in keyless if leaf.key_name not in known or known[leaf.key_name].key is None]
     if missing:
-        algorithm = cluster.cluster.spec.pki.encryption_algorithm
+        algorithm = cluster.cluster.spec.key_algorithm
         message = f"{algorithm} keys cannot be derived, and the secrets file has none for {_some(missing)}"
         yield Problem(message, ("spec", "pki", "encryptionAlgorithm"), _UPDATE)
     for leaf in elsewhere:

@@ -55,6 +55,31 @@ def version(cluster: Cluster) -> Iterator[Problem]:
         yield Problem(f"{text} does not exist: v1.{minor} ended with v1.{minor}.{latest}", path, supported)
 
 
+def feature_gates(cluster: Cluster) -> Iterator[Problem]:
+    """Gates of kubeadm's own, which it refuses when it does not know them; the components have flags for theirs."""
+    spec = cluster.spec
+    minor = names.minor_version(spec.kubernetes_version)
+    if minor not in versions.supported_minors():
+        return
+    table = versions.for_minor(minor)
+    known = sorted(table.feature_gates)
+    for gate, on in spec.feature_gates.items():
+        path: Path = ("spec", "featureGates", gate)
+        if gate not in known:
+            has = f"has {', '.join(known)}" if known else "has none"
+            hint = f"it {has}; gates of a component go to its extraArgs, as feature-gates"
+            yield Problem(f"kubeadm v1.{minor} has no feature gate {gate}", path, hint)
+        elif gate in table.locked_gates and not on:
+            yield Problem(f"{gate} is locked to true in v1.{minor}", path, "leave it out")
+        elif gate == "RootlessControlPlane" and on:
+            message = "RootlessControlPlane runs the control plane as users that kubeadm makes on each host"
+            yield Problem(message, path, "leave it out, and set users with patches")
+    algorithm = spec.pki.encryption_algorithm
+    if "encryption_algorithm" in spec.pki.model_fields_set and spec.key_algorithm != algorithm:
+        message = f"PublicKeysECDSA makes keys {spec.key_algorithm}, and pki.encryptionAlgorithm says {algorithm}"
+        yield Problem(message, ("spec", "featureGates", "PublicKeysECDSA"), "keep one of them")
+
+
 def owned_flags(cluster: Cluster) -> Iterator[Problem]:
     """Flags whose change would leave a component without the files that are compiled for it."""
     spec = cluster.spec
@@ -122,4 +147,4 @@ def patches(cluster: Cluster) -> Iterator[Problem]:
                 yield Problem(f"{name} is no control-plane node: it runs no {patch.target}", (*path, number))
 
 
-RULES = (version, owned_flags, etcd, extra_names, patches)
+RULES = (version, feature_gates, owned_flags, etcd, extra_names, patches)

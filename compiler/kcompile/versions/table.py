@@ -31,6 +31,10 @@ class Version:
 
     config_api: Literal["v1beta3", "v1beta4"]
     """The API of the ClusterConfiguration stored in the kubeadm-config ConfigMap."""
+    feature_gates: frozenset[str]
+    """kubeadm's own feature gates; it refuses any other."""
+    locked_gates: frozenset[str]
+    """Those among them that are on and cannot be turned off."""
     stores_api_server_defaults: bool
     """kubeadm-config shows the API server's authorization-mode and timeoutForControlPlane."""
 

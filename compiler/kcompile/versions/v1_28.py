@@ -12,6 +12,10 @@ VERSION = Version(
     coredns_tag="v1.10.1",
     pause_tag="3.9",
     config_api="v1beta3",
+    feature_gates=frozenset(
+        ("EtcdLearnerMode", "PublicKeysECDSA", "RootlessControlPlane", "UpgradeAddonsBeforeControlPlane")
+    ),
+    locked_gates=frozenset(),
     stores_api_server_defaults=True,
     has_super_admin_conf=False,
     organizations={

@@ -12,6 +12,7 @@ VERSION = replace(
     v1_29.VERSION,
     minor=30,
     latest_patch=14,
+    feature_gates=v1_29.VERSION.feature_gates | {"WaitForAllControlPlaneComponents"},
     etcd_tag="3.5.12-0",
     stores_api_server_defaults=False,
     kubelet_defaults=_KUBELET | {"logging": _KUBELET["logging"] | _OPTIONS},

@@ -13,6 +13,7 @@ VERSION = replace(
     v1_30.VERSION,
     minor=31,
     latest_patch=14,
+    feature_gates=v1_30.VERSION.feature_gates - {"UpgradeAddonsBeforeControlPlane"} | {"ControlPlaneKubeletLocalMode"},
     etcd_tag="3.5.16-0",
     coredns_tag="v1.11.3",
     pause_tag="3.10",

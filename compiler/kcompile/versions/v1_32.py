@@ -9,6 +9,8 @@ VERSION = replace(
     v1_31.VERSION,
     minor=32,
     latest_patch=None,
+    feature_gates=v1_31.VERSION.feature_gates | {"NodeLocalCRISocket"},
+    locked_gates=frozenset(("EtcdLearnerMode",)),
     extra_args_follow_from=12,
     scheduler_probes=Probes("/livez", "/livez", "/readyz"),
 )

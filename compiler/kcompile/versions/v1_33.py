@@ -7,6 +7,8 @@ from kcompile.versions import v1_32
 VERSION = replace(
     v1_32.VERSION,
     minor=33,
+    feature_gates=v1_32.VERSION.feature_gates - {"EtcdLearnerMode"},
+    locked_gates=frozenset(),
     extra_args_follow_from=8,
     etcd_tag="3.5.21-0",
     coredns_tag="v1.12.0",

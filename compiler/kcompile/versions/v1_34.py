@@ -7,6 +7,7 @@ from kcompile.versions import v1_33
 VERSION = replace(
     v1_33.VERSION,
     minor=34,
+    locked_gates=frozenset(("WaitForAllControlPlaneComponents",)),
     extra_args_follow_from=4,
     etcd_tag="3.6.5-0",
     coredns_tag="v1.12.1",

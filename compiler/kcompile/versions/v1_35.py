@@ -7,6 +7,8 @@ from kcompile.versions import v1_34
 VERSION = replace(
     v1_34.VERSION,
     minor=35,
+    feature_gates=v1_34.VERSION.feature_gates - {"WaitForAllControlPlaneComponents"},
+    locked_gates=frozenset(("ControlPlaneKubeletLocalMode",)),
     etcd_tag="3.6.6-0",
     coredns_tag="v1.13.1",
     extra_args_follow_from=1,

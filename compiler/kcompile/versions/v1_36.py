@@ -7,6 +7,8 @@ from kcompile.versions import v1_35
 VERSION = replace(
     v1_35.VERSION,
     minor=36,
+    feature_gates=frozenset(("NodeLocalCRISocket",)),
+    locked_gates=frozenset(("NodeLocalCRISocket",)),
     etcd_tag="3.6.8-0",
     coredns_tag="v1.14.2",
     extra_args_follow_from=0,
