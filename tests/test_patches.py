@@ -200,9 +200,16 @@ BROKEN = {
         {"target": "etcd", "patch": {"spec": {"containers": [{"image": "x"}]}}},
         "spec.patches[0].patch: does not apply to etcd on cp-1: an item of containers has no name",
     ),
+    "no-quantity": (
+        {
+            "target": "etcd",
+            "patch": {"spec": {"containers": [{"name": "etcd", "resources": {"limits": {"cpu": "1x"}}}]}},
+        },
+        "spec.patches[0].patch: does not apply to etcd on cp-1: cpu: '1x' is not a quantity",
+    ),
     "no-pod": (
         {"target": "etcd", "type": "merge", "patch": {"kind": "Node"}},
-        "spec.patches[0].patch: leaves no Pod of etcd",
+        "spec.patches[0].patch: does not apply to etcd on cp-1: it leaves no Pod",
     ),
     "unknown-node": (
         {"target": "etcd", "patch": {}, "nodes": ["cp-9"]},

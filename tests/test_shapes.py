@@ -269,6 +269,7 @@ def test_the_kubelet_s_configuration_is_decoded_and_marshalled_as_go_does(make_c
             "podPidsLimit": 4096,
             "clusterDNS": ["169.254.20.10"],
             "featureGates": {"NodeSwap": True},
+            "reservedMemory": [{"numaNode": 0, "limits": {"memory": "1024Mi", "hugepages-1Gi": 0}}],
         }
     )
     config = yaml.safe_load((rendered(workspace) / "var/lib/kubelet/config.yaml").read_text())
@@ -285,6 +286,7 @@ def test_the_kubelet_s_configuration_is_decoded_and_marshalled_as_go_does(make_c
         "featureGates": {"NodeSwap": True},
         "nodeStatusUpdateFrequency": "1m30s",
         "podPidsLimit": 4096,
+        "reservedMemory": [{"numaNode": 0, "limits": {"memory": "1Gi", "hugepages-1Gi": "0"}}],
         "streamingConnectionIdleTimeout": "4h0m0s",
     }
     assert config == expected

@@ -6,9 +6,10 @@ Source: kubeadm, ``cmd/kubeadm/app/componentconfigs``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from kcompile import timefmt
+from kcompile import quantity, timefmt
 from kcompile.hosts import ResolvedCluster, merge
 
 _DURATIONS = frozenset(
@@ -59,6 +60,8 @@ def _canonical(value: Any, key: str = "") -> Any:
     """A component configuration with its durations as Go marshals them."""
     if isinstance(value, Mapping):
         return {name: _canonical(child, name) for name, child in value.items()}
+    if key == "reservedMemory" and isinstance(value, list | tuple):
+        return [_reserved(item) for item in value]
     if isinstance(value, list | tuple):
         return [_canonical(child) for child in value]
     if isinstance(value, str) and key in _DURATIONS:
@@ -67,6 +70,15 @@ def _canonical(value: Any, key: str = "") -> Any:
         except ValueError:
             return value
     return value
+
+
+def _reserved(item: Any) -> Any:
+    """An entry of reservedMemory, the one place where a KubeletConfiguration has quantities."""
+    if not isinstance(item, Mapping) or not isinstance(item.get("limits"), Mapping):
+        return item
+    with suppress(ValueError):  # what is none is the kubelet's to refuse
+        return {**item, "limits": {name: quantity.canonical(amount) for name, amount in item["limits"].items()}}
+    return item
 
 
 def _decoded(overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kcompile import workload
 from kcompile.errors import Problem, SpecError
 from kcompile.spec import Patch
 
@@ -55,23 +56,23 @@ def apply_all(
 ) -> dict[str, Any]:
     """A document with the spec's patches for a target, and for a node where it is one's, applied in their order.
 
-    ``structured`` is false for component configurations, whose lists have no merge keys. Raises SpecError that
-    names the patch.
+    ``structured`` is false for component configurations, which kubeadm writes as the patch left them; a workload
+    it decodes and marshals again, if there was a patch. Raises SpecError that names the patch.
     """
+    result = document
     for index, patch in enumerate(patches):
         if patch.target != target or (patch.nodes and node not in patch.nodes):
             continue
-        kind = "merge" if patch.type == "strategic" and not structured else patch.type
         try:
-            document = apply(document, patch.patch, kind)
-        except PatchError as error:
+            document = apply(document, patch.patch, patch.type)
+            if document.get("kind") != _KINDS[target] or "apiVersion" not in document:
+                raise PatchError(f"it leaves no {_KINDS[target]}")
+            result = workload.marshalled(document) if structured else document
+        except ValueError as error:
             whose = f" on {node}" if node else ""
             path = ("spec", "patches", index, "patch")
             raise SpecError(Problem(f"does not apply to {target}{whose}: {error}", path)) from None
-        if document.get("kind") != _KINDS.get(target, document.get("kind")) or "apiVersion" not in document:
-            path = ("spec", "patches", index, "patch")
-            raise SpecError(Problem(f"leaves no {_KINDS[target]} of {target}", path))
-    return document
+    return result
 
 
 _KINDS = {

@@ -1,0 +1,76 @@
+"""Pods, and what has a template of one, as Go marshals them once they were decoded into core/v1's structs.
+
+kubeadm does so with whatever it has patched. Source: the json tags of k8s.io/api's core/v1 and apps/v1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kcompile import quantity
+
+_OMITTED_WHEN_ZERO = frozenset(
+    """
+    add args annotations apiVersion claims command containerName dnsPolicy drop effect env envFrom
+    ephemeralContainers failureThreshold finalizers fsType generation generateName host hostAliases hostIP hostIPC
+    hostNetwork hostPID hostPort hostname httpHeaders image imagePullPolicy imagePullSecrets initContainers
+    initialDelaySeconds items labels limits managedFields matchExpressions matchLabels medium minReadySeconds
+    nameservers namespace nodeName nodeSelector operator options overhead ownerReferences paused periodSeconds ports
+    preferredDuringSchedulingIgnoredDuringExecution prefix priorityClassName protocol readOnly readinessGates requests
+    resizePolicy resourceClaims resourceVersion restartPolicy schedulerName schedulingGates scheme searches
+    serviceAccount serviceAccountName sources stdin stdinOnce subPath subPathExpr subdomain successThreshold
+    supplementalGroups sysctls terminationMessagePath terminationMessagePolicy timeoutSeconds tolerations
+    topologySpreadConstraints tty uid value values volumeDevices volumeMounts volumes workingDir
+    """.split()
+)
+"""Fields that are no pointers and carry omitempty: they vanish with their zero value."""
+
+_CONTAINERS = frozenset(("containers", "ephemeralContainers", "initContainers"))
+_LISTS = {"resources": ("limits", "requests"), "spec": ("overhead",)}
+"""ResourceLists (quantities by the resource's name), by the field above them."""
+_QUANTITIES = {"emptyDir": "sizeLimit", "resourceFieldRef": "divisor"}
+"""Single quantities, by the field above them."""
+
+
+def marshalled(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A Pod, Deployment or DaemonSet as Go would write it. Raises ValueError that names a bad quantity."""
+    result = _struct("", document)
+    result["apiVersion"], result["kind"] = document["apiVersion"], document["kind"]
+    return result
+
+
+def _value(field: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_value(field, item) for item in value]
+    return _struct(field, value) if isinstance(value, Mapping) else value
+
+
+def _struct(field: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """``fields`` are those of a struct, or the entries of a map of strings, in the field of this name."""
+    if field in ("annotations", "labels", "matchLabels", "nodeSelector"):
+        return dict(fields)
+    result: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value is None and name != "creationTimestamp":
+            continue
+        if name in _LISTS.get(field, ()) and isinstance(value, Mapping):
+            found: Any = {resource: _quantity(resource, amount) for resource, amount in value.items()}
+        elif name == _QUANTITIES.get(field):
+            found = _quantity(name, value)
+        else:
+            found = _value(name, value)
+        if found or name not in _OMITTED_WHEN_ZERO:
+            result[name] = found
+    if field in _CONTAINERS:
+        result.setdefault("resources", {})
+    elif field == "resourceFieldRef":
+        result.setdefault("divisor", "0")
+    return result
+
+
+def _quantity(name: str, value: Any) -> str:
+    try:
+        return quantity.canonical(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
