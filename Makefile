@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXAMPLES := prod lab edge
+EXAMPLES := prod lab edge metal
 export SOPS_AGE_KEY_FILE := $(CURDIR)/clusters/keys/alice.txt
 
 .PHONY: demo test lint golden bench clean

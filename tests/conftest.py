@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 ALICE = ROOT / "clusters" / "keys" / "alice.txt"
 BOB = ROOT / "clusters" / "keys" / "bob.txt"
 EXAMPLES = ("prod", "lab", "edge")
+"""Those that stand for what an ordinary cluster is, and are looked at fact by fact."""
+ALL_EXAMPLES = (*EXAMPLES, "metal")
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,6 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example clusters, built afresh: a directory with clusters/ and out/."""
     path = tmp_path_factory.mktemp("examples")
     shutil.copytree(ROOT / "clusters", path / "clusters")
-    for name in EXAMPLES:
+    for name in ALL_EXAMPLES:
         succeed(kcompile("build", f"clusters/{name}.yaml", cwd=path))
     return path

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ALICE, EXAMPLES, clean_environment, files_below, kcompile, run, succeed, tool
+from conftest import ALICE, ALL_EXAMPLES, clean_environment, files_below, kcompile, run, succeed, tool
 
 
 def modes_below(directory: Path) -> dict[str, str]:
@@ -27,7 +27,7 @@ def rendered(examples: Path, target: Path, *what: str) -> Path:
     return target
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ALL_EXAMPLES)
 def test_shellcheck_finds_nothing(name: str, examples: Path) -> None:
     scripts = [p for p in sorted((examples / "out" / name).rglob("*.sh")) if "sealed" not in p.parts]
     assert len(scripts) > 2

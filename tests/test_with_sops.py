@@ -18,8 +18,8 @@ from kcompile.secret import Secret
 
 from conftest import (
     ALICE,
+    ALL_EXAMPLES,
     BOB,
-    EXAMPLES,
     MakeCluster,
     Workspace,
     clean_environment,
@@ -51,7 +51,7 @@ def opened_by_sops(path: Path, identity: Path) -> bytes:
 
 
 @pytest.mark.parametrize("identity", [ALICE, BOB], ids=["alice", "bob"])
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ALL_EXAMPLES)
 def test_sops_opens_every_sealed_file_as_render_does(name: str, identity: Path, examples: Path, tmp_path: Path) -> None:
     tree = examples / "out" / name
     wanted: dict[str, bytes] = {}
