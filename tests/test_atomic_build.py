@@ -228,7 +228,7 @@ def test_interrupted_by_the_keyboard(exchange: bool, change: Change) -> None:
         hint = (point, whole.points[point - 1])
         change.restore()
         done = change.build("new", exchange=exchange, point=point, action="interrupt")
-        assert (done.code, done.out, done.err) == (1, "", "\nAborted!\n"), hint
+        assert (done.code, done.out, done.err) == (130, "", "interrupted\n"), hint
         if change.tree.exists():
             which = expect_old_or_new(change, hint)
             if which == "old":

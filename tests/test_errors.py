@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import MakeCluster, kcompile, minimal, succeed
+from conftest import MakeCluster, clean_environment, kcompile, minimal, run, succeed, tool
 
 RECIPIENT = "age1qsywhdarwwwdfw4238pvcdvdch8x506kx5t7denc39eh4w0cfqssraun37"
 
@@ -60,7 +60,7 @@ bad.yaml:6:3: spec.kubernetsVersion: unknown field
 bad.yaml:7:22: spec.kubernetesVersion: must be a string, but YAML reads 1.30 as the number 1.3
     7 |   kubernetesVersion: 1.30
       |                      ^^^^
-   hint: put it in quotes: "1.30"
+   hint: write it as v1.36.2
 bad.yaml:10:20: spec.networking.serviceSubnet: 10.244.0.0/20 overlaps podSubnet 10.244.0.0/16
    10 |     serviceSubnet: 10.244.0.0/20
       |                    ^^^^^^^^^^^^^
@@ -68,7 +68,7 @@ bad.yaml:10:20: spec.networking.serviceSubnet: 10.244.0.0/20 overlaps podSubnet 
 bad.yaml:11:16: spec.networking.dnsDomain: must be a string, but YAML reads NO as the boolean false
    11 |     dnsDomain: NO
       |                ^^
-   hint: put it in quotes: "NO"
+   hint: use lower-case letters, digits, '-' and '.', beginning and ending with a letter or a digit
 bad.yaml:13:15: spec.pki.issuedAt: '2026-11-23' is not a UTC timestamp
    13 |     issuedAt: 2026-11-23
       |               ^^^^^^^^^^
@@ -88,6 +88,7 @@ bad.yaml:18:35: spec.apiServer.extraArgs.audit-log-maxage: must be a string, but
 bad.yaml:21:29: spec.controlPlane.nodes[0].address: '10.0.0.300' is not an IP address
    21 |     - {name: cp-1, address: 10.0.0.300}
       |                             ^^^^^^^^^^
+   hint: write it as 10.0.0.11 or fd00::11
 bad.yaml:22:40: spec.controlPlane.nodes[1].adress: unknown field
    22 |     - {name: cp-2, address: 10.0.0.12, adress: x}
       |                                        ^^^^^^
@@ -117,8 +118,9 @@ def test_everything_wrong_is_reported_in_one_run(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(EVERYTHING)
     for command in ("validate", "build"):
         result = kcompile(command, "bad.yaml", cwd=tmp_path)
-        errors = result.err.split("warning: ")[0] if "warning" in result.err else result.err
-        assert (result.code, result.out, errors) == (2, "", EVERYTHING_SAYS)
+        missing = "there is no bad.secrets.yaml\n   hint: `kcompile secrets create bad.yaml` makes it\n"
+        kind = "warning: " if command == "validate" else ""
+        assert (result.code, result.out, result.err) == (2, "", f"{EVERYTHING_SAYS}bad.yaml:1:1: {kind}{missing}")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.yaml"]
 
 
@@ -126,10 +128,28 @@ def test_everything_wrong_is_reported_in_one_run(tmp_path: Path) -> None:
     ("content", "says"),
     [
         (b"", "f.yaml:1:1: the file holds no cluster spec\n   hint: see `kcompile init`\n"),
-        (b"a: [b\n", "f.yaml:2:1: not valid YAML: did not find expected ',' or ']'\n"),
+        (
+            b"a: [b\n",
+            "f.yaml:1:4: not valid YAML: a list in brackets is not closed, or lacks a comma\n"
+            "    1 | a: [b\n"
+            "      |    ^\n",
+        ),
+        (
+            b"a: 'b\nc: d\n",
+            "f.yaml:1:4: not valid YAML: a quote is opened here and not closed\n    1 | a: 'b\n      |    ^\n",
+        ),
+        (
+            b"a: b: c\n",
+            "f.yaml:1:5: not valid YAML: a ':' where no key can stand\n"
+            "    1 | a: b: c\n"
+            "      |     ^\n"
+            "   hint: indent the line as its neighbours are, or put a value that holds ': ' in quotes\n",
+        ),
         (
             b"a:\n\tb: c\n",
-            "f.yaml:2:1: not valid YAML: found character that cannot start any token\n"
+            "f.yaml:2:1: not valid YAML: a character that cannot begin a value\n"
+            "    2 |     b: c\n"
+            "      | ^^^^\n"
             "   hint: indent with spaces: YAML does not allow tabs\n",
         ),
         (b"a: \xff\n", "f.yaml:1:4: the file is not UTF-8\n   hint: save it as UTF-8\n"),
@@ -146,7 +166,20 @@ def test_everything_wrong_is_reported_in_one_run(tmp_path: Path) -> None:
             "   hint: see `kcompile init`\n",
         ),
     ],
-    ids=["empty", "syntax", "tab", "encoding", "nul", "documents", "deep", "recursive", "large", "tag"],
+    ids=[
+        "empty",
+        "bracket",
+        "quote",
+        "colon",
+        "tab",
+        "encoding",
+        "nul",
+        "documents",
+        "deep",
+        "recursive",
+        "large",
+        "tag",
+    ],
 )
 def test_a_file_that_is_no_spec(content: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_bytes(content)
@@ -168,11 +201,13 @@ def test_what_yaml_lets_pass_and_a_spec_does_not(tmp_path: Path) -> None:
     text = yaml.safe_dump(minimal(RECIPIENT), sort_keys=False)
     (tmp_path / "f.yaml").write_text(text + "kind: Cluster\n1: x\n<<: {a: b}\n? [a]\n: c\n")
     lines = text.count("\n")
+    (tmp_path / "f.secrets.yaml").touch()
     result = kcompile("validate", "f.yaml", cwd=tmp_path)
     assert (result.code, result.err) == (
         2,
         textwrap.dedent(f"""\
-        f.yaml:{lines + 1}:1: kind: the key stands here a second time
+        f.yaml:{lines + 1}:1: kind: the key stands here a second time; the first is on line 2
+           hint: keep one of them
         f.yaml:{lines + 2}:1: 1: YAML reads the key 1 as no string
            hint: put it in quotes: "1"
         f.yaml:{lines + 3}:1: ['<<']: merge keys (<<) are not supported
@@ -349,6 +384,109 @@ CASES = {
             " | remove it, replace the key, and write the age1… line here",
         ],
     ),
+    "recipient-twice": (
+        {"secrets": {"recipients": [RECIPIENT, RECIPIENT]}},
+        [
+            f"error: spec.secrets.recipients[1]: the recipient {RECIPIENT} is there already, on line 12 | remove it",
+        ],
+    ),
+    "address-of-nobody": (
+        {
+            "controlPlaneEndpoint": "api.example.com",
+            "etcd": {"external": {"endpoints": ["https://10.0.9.1:2379"]}},
+            "controlPlane": {
+                "nodes": [
+                    {"name": f"cp-{n}", "address": address}
+                    for n, address in enumerate(
+                        ("0.0.0.0", "127.0.0.2", "224.0.0.1", "255.255.255.255", "169.254.0.1", "10.0.0.256")
+                    )
+                ]
+            },
+        },
+        [
+            f"error: spec.controlPlane.nodes[{n}].address: {what}, which is no node's own"
+            " | give the address at which the other nodes reach it"
+            for n, what in enumerate(
+                (
+                    "0.0.0.0 is the unspecified address",
+                    "127.0.0.2 is a loopback address",
+                    "224.0.0.1 is a multicast address",
+                    "255.255.255.255 is the broadcast address",
+                    "169.254.0.1 is a link-local address",
+                )
+            )
+        ]
+        + [
+            "error: spec.controlPlane.nodes[5].address: '10.0.0.256' is not an IP address"
+            " | write it as 10.0.0.11 or fd00::11"
+        ],
+    ),
+    "token-that-has-ended": (
+        {"bootstrapTokens": [{"id": "abcdef", "expires": "2020-01-01T00:00:00Z"}]},
+        [
+            "warning: spec.bootstrapTokens[0].expires: the token expired on 2020-01-01T00:00:00Z"
+            " | give it a later date, or remove it when no node is to join by it",
+        ],
+    ),
+    "numbers-that-are-none": (
+        {"kubelet": {"maxPods": float("inf"), "podPidsLimit": float("nan"), "maxOpenFiles": 10**50}},
+        [
+            f"error: spec.kubelet.{field}: is no finite number, or one that is too large"
+            for field in ("maxPods", "podPidsLimit", "maxOpenFiles")
+        ],
+    ),
+    "component-configurations": (
+        {
+            "kubelet": {"maxPodz": 5, "logging": {"flushFrequency": 5}, "syncFrequency": 5},
+            "kubeProxy": {"iptables": {"masqueradeAll": "yes"}, "nodePortAddresses": "primary"},
+            "controlPlane": {**ONE, "kubelet": {"evictionHard": {"memory.available": 100}}},
+            "bootstrapTokens": TOKEN,
+            "nodePools": [{**WORKERS[0], "kubelet": {"maxPods": "lots"}}],
+        },
+        [
+            "error: spec.controlPlane.kubelet.evictionHard['memory.available']: must be a string, not the number 100"
+            " | put it in quotes",
+            "warning: spec.kubelet.maxPodz: unknown field of KubeletConfiguration | did you mean maxPods?",
+            "error: spec.kubelet.syncFrequency: must be a duration such as 10s, not the number 5"
+            " | add the unit, for example 5s",
+            "error: spec.kubeProxy.iptables.masqueradeAll: must be true or false, not a string",
+            "error: spec.kubeProxy.nodePortAddresses: must be a list of strings, not a string",
+            "error: spec.nodePools[0].kubelet.maxPods: must be a whole number, not a string",
+        ],
+    ),
+    "version-that-yaml-reads-as-a-number": (
+        {"kubernetesVersion": 1.36},
+        [
+            "error: spec.kubernetesVersion: must be a string, but YAML reads 1.36 as the number 1.36"
+            " | write it as v1.36.2"
+        ],
+    ),
+    "no-boolean": (
+        {"controlPlane": {**ONE, "bootstrapped": "maybe"}},
+        ["error: spec.controlPlane.bootstrapped: must be true or false, not a string | write true or false"],
+    ),
+    "boolean-in-quotes": (
+        {"controlPlane": {**ONE, "bootstrapped": "true"}},
+        ["error: spec.controlPlane.bootstrapped: must be true or false, not a string | leave out the quotes"],
+    ),
+    "name-that-is-too-long": (
+        {"controlPlane": {"nodes": [{"name": "a" * 300, "address": "10.0.0.11"}]}},
+        [
+            "error: spec.controlPlane.nodes[0].name: a name of 300 characters is too long"
+            " | use 253 at most, 63 between two dots"
+        ],
+    ),
+    "path-type": (
+        {"apiServer": {"extraVolumes": [{"name": "a", "hostPath": "/a", "mountPath": "/a", "pathType": "Foo"}]}},
+        [
+            "error: spec.apiServer.extraVolumes[0].pathType: 'Foo' is not one of the values allowed here"
+            " | use DirectoryOrCreate, Directory, FileOrCreate, File, Socket, CharDevice or BlockDevice"
+        ],
+    ),
+    "unknown-field-without-a-neighbour": (
+        {"dns": {"zzz": 1}},
+        ["error: spec.dns.zzz: unknown field | fields here are disabled, imageRepository, imageTag"],
+    ),
     "manifest-outside": (
         {"manifests": ["../../etc/passwd"]},
         [
@@ -389,6 +527,7 @@ def test_a_valid_spec_and_its_secrets_are_valid(make_cluster: MakeCluster) -> No
 
 def test_every_format_says_the_same(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text(yaml.safe_dump(minimal(RECIPIENT, kubernetesVersion="v1.27.3"), sort_keys=False))
+    (tmp_path / "f.secrets.yaml").touch()
     run = {style: kcompile("build", "f.yaml", "--format", style, cwd=tmp_path) for style in ("json", "sarif", "github")}
     assert {style: (result.code, result.out) for style, result in run.items()} == dict.fromkeys(run, (2, ""))
     message, hint = "v1.27.3 is not supported", "supported are v1.28 to v1.37"
@@ -442,3 +581,73 @@ def test_a_version_jump_against_the_standing_tree_is_refused(make_cluster: MakeC
     )
     assert (workspace.tree / "kcompile.json").read_bytes() == before
     succeed(workspace.run("build", "c.yaml", "--allow-version-jump"))
+
+
+SECRET = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+---
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Secret
+  metadata: {name: b}
+  stringData: {password: hunter2}
+"""
+
+
+def test_a_secret_among_the_manifests_does_not_go_into_the_tree_in_plain_text(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(secrets=False, manifests=["objects.yaml"])
+    place = f"c.yaml:{workspace.spec.read_text().splitlines().index('  - objects.yaml') + 1}:5: spec.manifests[0]: "
+    (workspace.path / "objects.yaml").write_text("")
+    succeed(workspace.run("secrets", "create", "c.yaml"))
+    (workspace.path / "objects.yaml").write_text(SECRET)
+    for command in ("validate", "build"):
+        refused = workspace.run(command, "c.yaml")
+        assert (refused.code, refused.err) == (
+            2,
+            f"{place}objects.yaml: line 8: a Secret whose stringData would stand in plain text in the tree\n"
+            "   18 |   - objects.yaml\n      |     ^^^^^^^^^^^^\n"
+            "   hint: encrypt the file with sops (Flux opens it), or make the Secret in the cluster\n",
+        )
+    (workspace.path / "objects.yaml").write_text(SECRET.replace("hunter2", '"ENC[AES256_GCM,data:x]"'))
+    workspace.build()
+    (workspace.path / "objects.yaml").write_text(workspace.secrets.read_text())
+    refused = workspace.run("build", "c.yaml")
+    assert refused.err.splitlines()[0] == (
+        f"{place}objects.yaml: line 1: not an object for the cluster but a file of kcompile's own"
+    )
+
+
+def test_validate_sees_that_the_recipients_differ(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster()
+    other = "age103fctupk7t7k3d3cnta5ag0wals9cwmutag4wx6gfzxjlx27aejsac7rcf"
+    document = yaml.safe_load(workspace.spec.read_text())
+    document["spec"]["secrets"]["recipients"] = [other]
+    workspace.write_spec(document)
+    found = {command: workspace.run(command, "c.yaml") for command in ("validate", "build")}
+    assert found["validate"].err == found["build"].err
+    assert (
+        found["validate"]
+        .err.splitlines()[0]
+        .endswith(
+            f"warning: spec.secrets.recipients: the secrets file is sealed not for {other} and also for "
+            f"{workspace.recipient}"
+        )
+    )
+
+
+def test_a_service_account_key_that_is_gone_is_met_by_validate(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster()
+    run(
+        tool("sops"),
+        "unset",
+        workspace.secrets,
+        '["serviceAccountKeys"][0]["key"]',
+        env=clean_environment(SOPS_AGE_KEY=workspace.identity),
+    )
+    result = workspace.run("validate", "c.yaml", "c.secrets.yaml")
+    (line,) = result.err.splitlines()  # once, though both files were named
+    assert result.code == 2
+    assert line.endswith("serviceAccountKeys[0]: has no key, and service account tokens are signed with it: restore it")

@@ -67,8 +67,8 @@ def test_requests_go_out_and_certificates_come_in(cluster: tuple[Workspace, Path
         "c.yaml:8:5: spec.pki: the kubernetes authority: its key is not in the secrets file, and there is no "
         "certificate for cp-1/apiserver and 10 more\n"
         "    8 |     issuedAt: '2026-11-23T00:00:00Z'\n"
-        "      |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
-        "   hint: `kcompile csr` writes what is to be signed, and takes in what was\n",
+        "      |     ^^^^^^^^\n"
+        "   hint: `kcompile csr` writes what is to be signed; put what was signed beside it as NAME.crt\n",
     )
     written = succeed(workspace.run("csr", "c.yaml"))
     assert written.out == (
@@ -127,26 +127,26 @@ def test_a_certificate_that_is_not_what_was_asked_for_is_refused(cluster: tuple[
     target = request.with_suffix(".crt")
 
     sign(request, other, other_key)
-    assert faults(workspace) == ["the certificate for cp-1/apiserver was not signed by the authority"]
+    assert faults(workspace) == ["the certificate cp-1/apiserver.crt was not signed by the authority"]
     bare = run(
         *(openssl, "x509", "-req", "-in", request, "-CA", certificate, "-CAkey", key, "-days", "1"),
     )
     target.write_text(bare)
     assert faults(workspace) == [
-        "the certificate for cp-1/apiserver lacks the extended key usage serverAuth",
-        "the certificate for cp-1/apiserver lacks the names cp-1, kubernetes, kubernetes.default, "
+        "the certificate cp-1/apiserver.crt lacks the extended key usage serverAuth",
+        "the certificate cp-1/apiserver.crt lacks the names cp-1, kubernetes, kubernetes.default, "
         "kubernetes.default.svc, kubernetes.default.svc.cluster.local, 10.96.0.1, 10.0.0.11",
     ]
     target.write_bytes(good["cp-1/admin.conf.crt"])
     assert faults(workspace) == [
-        "the certificate for cp-1/apiserver has the subject CN=kubernetes-admin,O=kubeadm:cluster-admins",
-        "the certificate for cp-1/apiserver lacks the extended key usage serverAuth",
-        "the certificate for cp-1/apiserver lacks the names cp-1, kubernetes, kubernetes.default, "
+        "the certificate cp-1/apiserver.crt has the subject CN=kubernetes-admin,O=kubeadm:cluster-admins",
+        "the certificate cp-1/apiserver.crt lacks the extended key usage serverAuth",
+        "the certificate cp-1/apiserver.crt lacks the names cp-1, kubernetes, kubernetes.default, "
         "kubernetes.default.svc, kubernetes.default.svc.cluster.local, 10.96.0.1, 10.0.0.11",
-        "the certificate for cp-1/apiserver does not belong to its key",
+        "the certificate cp-1/apiserver.crt does not belong to its key",
     ]
     target.write_text("nonsense")
-    assert faults(workspace) == ["the certificate for cp-1/apiserver is not a PEM certificate"]
+    assert faults(workspace) == ["the certificate cp-1/apiserver.crt is not a PEM certificate"]
 
 
 def test_nothing_is_to_be_signed_where_the_keys_are_here(make_cluster: MakeCluster) -> None:

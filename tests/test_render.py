@@ -177,6 +177,19 @@ def test_host_json_says_what_is_rendered(render: Callable[..., Run], here: Path)
     }
 
 
+def test_the_tree_itself_is_no_place_for_plain_text(render: Callable[..., Run], here: Path) -> None:
+    before = snapshot(here / "prod")
+    for to in ("prod", "prod/hosts/cp-1/rootfs", "x/../prod/y"):
+        run = render("cp-1", to=to)
+        assert (run.code, run.out, run.err) == (
+            2,
+            "",
+            f"{to}:1:1: lies in the tree prod, where secrets are sealed\n"
+            "   hint: choose a directory outside it, and outside what is committed\n",
+        )
+    assert snapshot(here / "prod") == before
+
+
 # --- where it is written --------------------------------------------------------------------------
 
 

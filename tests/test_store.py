@@ -109,7 +109,7 @@ def test_lost_file_is_written_again_and_nothing_else(change: Change) -> None:
     lost = change.tree / "hosts" / "cp-1" / "install.sh"
     before = stamps(change.tree)
     lost.unlink()
-    expect(change.build("old"), "out/test: 1 files written, 0 removed, 65 unchanged\n")
+    expect(change.build("old"), "out/test: 1 file written, 0 removed, 65 unchanged\n")
     assert snapshot(change.tree) == change.old
     after = stamps(change.tree)
     files = [path for path, entry in change.old.items() if entry[0] == "file"]
@@ -530,7 +530,7 @@ def test_edit_does_not_reach_another_name_of_the_file(change: Change, outside: P
     os.link(outside / "passwd", change.tree / "README.md")
     expect(
         change.build("old"),
-        "out/test: 1 files written, 0 removed, 65 unchanged\n",
+        "out/test: 1 file written, 0 removed, 65 unchanged\n",
         "overwritten: out/test/README.md had been changed by hand\n",
     )
     assert snapshot(change.tree) == change.old
@@ -590,7 +590,7 @@ def test_manifest_with_paths_that_cannot_be(how: str, change: Change) -> None:
 def test_lost_manifest(change: Change) -> None:
     """What is equal is kcompile's; so is what it no longer wants, perhaps, but that is not known and so it is kept."""
     (change.tree / "kcompile.json").unlink()
-    expect(change.build("old"), "out/test: 1 files written, 0 removed, 65 unchanged\n")
+    expect(change.build("old"), "out/test: 1 file written, 0 removed, 65 unchanged\n")
     assert snapshot(change.tree) == change.old
     (change.tree / "kcompile.json").unlink()
     expect_refused(change, *(path for path in REWRITTEN if path != "kcompile.json"))

@@ -58,6 +58,13 @@ class Artifact:
         branch = "rootfs" if isinstance(self.content, bytes) else "sealed"
         return f"hosts/{self.host}/{branch}{self.path}"
 
+    @property
+    def sops_type(self) -> str | None:
+        """What sops has to be told to open the file (``--input-type``); None of a file that is not sealed."""
+        if isinstance(self.content, SealedYaml):
+            return "yaml"
+        return "binary" if isinstance(self.content, SealedBinary) else None
+
 
 @dataclass(frozen=True, slots=True)
 class TreeFile:

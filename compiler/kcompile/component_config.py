@@ -109,13 +109,22 @@ def kubelet(cluster: ResolvedCluster, overrides: Mapping[str, Any]) -> dict[str,
     return result
 
 
+def _without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are set: null leaves a field as it is defaulted."""
+    return {
+        name: _without_nulls(value) if isinstance(value, Mapping) else value
+        for name, value in fields.items()
+        if value is not None
+    }
+
+
 def kube_proxy(cluster: ResolvedCluster) -> dict[str, Any]:
     """A KubeProxyConfiguration: kubeadm's defaults, what the cluster decides, and the spec's fields on top."""
     spec = cluster.cluster.spec
     decided = {"clusterCIDR": spec.networking.pod_subnet or ""}
     if ":" in cluster.control_plane[0].address:
         decided["bindAddress"] = "::"
-    document = merge(merge(cluster.version.kube_proxy_defaults, decided), spec.kube_proxy)
+    document = merge(merge(cluster.version.kube_proxy_defaults, decided), _without_nulls(spec.kube_proxy))
     document |= {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration"}
     for name in ("featureGates", "windowsRunAsService"):  # the two fields with omitempty
         if not document.get(name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -43,6 +43,21 @@ class Problem:
     def at(self, position: Position | None) -> Problem:
         """The same problem with its place in a file."""
         return replace(self, position=position)
+
+
+def described(value: object) -> str:
+    """A value of a document in words, for messages: ``the number 5``, ``a list``. Strings are not repeated."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the boolean {'true' if value else 'false'}"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a huge number"  # Python refuses to write out thousands of digits
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, tuple | list) else "a string"
 
 
 def format_path(path: Sequence[PathItem]) -> str:

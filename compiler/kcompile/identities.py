@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,11 +19,19 @@ _COMMAND_TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Found:
-    """The identities found, and for each place what was there."""
+    """The identities found, and for each place that was named or that has something, what was there."""
 
     identities: list[object] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """Those of the notes that are of a place the environment names and that gives no identity."""
+
+    def note(self, text: str, *, fault: bool = False) -> None:
+        """Say what was at a place."""
+        self.notes.append(text)
+        if fault:
+            self.faults.append(text)
 
 
 def default_key_file(environ: Mapping[str, str]) -> Path | None:
@@ -32,7 +40,7 @@ def default_key_file(environ: Mapping[str, str]) -> Path | None:
     return None if directory is None else directory / "sops" / "age" / "keys.txt"
 
 
-def _native(found: Found, place: str, content: Secret) -> None:
+def _native(found: Found, place: str, content: Secret, *, named: bool) -> None:
     count = 0
     for number, line in enumerate(content.reveal().decode("utf-8", "replace").splitlines(), 1):
         text = line.strip()
@@ -41,31 +49,32 @@ def _native(found: Found, place: str, content: Secret) -> None:
         try:
             recipient, identity = age.native_identity(Secret(text.encode()))
         except age.AgeError:
-            found.notes.append(f"{place}: line {number} is not an age identity")
+            found.note(f"{place}: line {number} is not an age identity", fault=named)
             continue
         found.identities.append(identity)
         found.recipients.append(recipient)
         count += 1
-    found.notes.append(f"{place}: {count} {'identity' if count == 1 else 'identities'}")
+    found.note(f"{place}: {count} {'identity' if count == 1 else 'identities'}", fault=named and not count)
 
 
-def _file(found: Found, place: str, path: Path) -> Secret | None:
+def _file(found: Found, place: str, path: Path, *, named: bool) -> Secret | None:
     try:
         return Secret(path.read_bytes())
     except OSError as error:
-        found.notes.append(f"{place}: {error.strerror or 'cannot be read'}")
+        if named or not isinstance(error, FileNotFoundError):
+            found.note(f"{place}: {error.strerror or 'cannot be read'}", fault=named)
         return None
 
 
-def _ssh(found: Found, place: str, path: Path) -> None:
-    content = _file(found, place, path)
+def _ssh(found: Found, place: str, path: Path, *, named: bool) -> None:
+    content = _file(found, place, path, named=named)
     if content is None:
         return
     try:
         found.identities.append(age.ssh_identity(content))
-        found.notes.append(f"{place}: an SSH key")
+        found.note(f"{place}: an SSH key")
     except age.AgeError:
-        found.notes.append(f"{place}: not an SSH key that age can use without a passphrase")
+        found.note(f"{place}: not an SSH key that age can use without a passphrase", fault=named)
 
 
 def _command(found: Found, command: str, environ: Mapping[str, str]) -> None:
@@ -76,9 +85,9 @@ def _command(found: Found, command: str, environ: Mapping[str, str]) -> None:
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         reason = f"exit status {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else "failed"
-        found.notes.append(f"{place}: {reason}")
+        found.note(f"{place}: {reason}", fault=True)
         return
-    _native(found, place, Secret(result.stdout))
+    _native(found, place, Secret(result.stdout), named=True)
 
 
 def find(environ: Mapping[str, str]) -> Found:
@@ -87,37 +96,31 @@ def find(environ: Mapping[str, str]) -> Found:
     home = environ.get("HOME")
     explicit_ssh = environ.get("SOPS_AGE_SSH_PRIVATE_KEY_FILE")
     if explicit_ssh:
-        _ssh(found, f"SOPS_AGE_SSH_PRIVATE_KEY_FILE ({explicit_ssh})", Path(explicit_ssh))
+        _ssh(found, f"SOPS_AGE_SSH_PRIVATE_KEY_FILE ({explicit_ssh})", Path(explicit_ssh), named=True)
     if home:
         for name in ("id_ed25519", "id_rsa"):
-            _ssh(found, f"~/.ssh/{name}", Path(home, ".ssh", name))
+            _ssh(found, f"~/.ssh/{name}", Path(home, ".ssh", name), named=False)
     if environ.get("SOPS_AGE_KEY"):
-        _native(found, "SOPS_AGE_KEY", Secret(os.fsencode(environ["SOPS_AGE_KEY"])))
+        _native(found, "SOPS_AGE_KEY", Secret(os.fsencode(environ["SOPS_AGE_KEY"])), named=True)
     key_file = environ.get("SOPS_AGE_KEY_FILE")
     if key_file:
         place = f"SOPS_AGE_KEY_FILE ({key_file})"
-        content = _file(found, place, Path(key_file))
+        content = _file(found, place, Path(key_file), named=True)
         if content is not None:
-            _native(found, place, content)
+            _native(found, place, content, named=True)
     if environ.get("SOPS_AGE_KEY_CMD"):
         _command(found, environ["SOPS_AGE_KEY_CMD"], environ)
     default = default_key_file(environ)
     if default is not None:
-        content = _file(found, shown(default, home), default)
+        content = _file(found, shown(default, home), default, named=False)
         if content is not None:
-            _native(found, shown(default, home), content)
+            _native(found, shown(default, home), content, named=False)
     return found
 
 
 def shown(path: Path, home: str | None) -> str:
     """A path as a person writes it, with ``~`` for their home."""
     return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
-
-
-def _unset(environ: Mapping[str, str]) -> Iterator[str]:
-    for name in ("SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY_CMD"):
-        if not environ.get(name):
-            yield name
 
 
 def open_data_key(file: str, envelopes: tuple[Envelope, ...], environ: Mapping[str, str]) -> Secret:
@@ -129,11 +132,11 @@ def open_data_key(file: str, envelopes: tuple[Envelope, ...], environ: Mapping[s
             if key is not None and len(key.reveal()) == 32:
                 return key
     wanted = ", ".join(envelope.recipient for envelope in envelopes) or "no age recipient at all"
-    looked = "; ".join([*found.notes, *(f"{name}: not set" for name in _unset(environ))])
+    hint = "set SOPS_AGE_KEY_FILE to the file with an identity of one of them; looked where sops looks, and found "
     raise SecretsError(
         Problem(
             f"no identity opens this file. It is sealed for: {wanted}",
-            hint=f"looked in {looked}",
+            hint=hint + ("; ".join(found.notes) or "nothing"),
             position=Position(file, 1, 1),
         )
     )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from kcompile import age, identities, load, secretsfile, store, templates, timefmt, validate
-from kcompile.errors import OutputError, Position, Problem, SpecError
+from kcompile import age, identities, load, network, secretsfile, store, templates, timefmt, validate
+from kcompile.errors import OutputError, Position, Problem, SecretsError, SpecError
 from kcompile.hosts import resolve
+from kcompile.manifest import SECRETS_REGEX
 
 DEFAULT_VERSION = "v1.36.2"
+_POD_RANGES = {4: "10.244.0.0/16", 6: "fd00:10:244::/56"}
+_SERVICE_RANGES = {4: "10.96.0.0/16", 6: "fd00:10:96::/112"}
 Nodes = Sequence[tuple[str, str]]
 
 
@@ -26,7 +30,11 @@ def run(
     environ: Mapping[str, str],
     now: datetime,
 ) -> list[str]:
-    """Write the files; what was done, a line each. Raises KcompileError, and then has written none of them."""
+    """Write the files; what was done, a line each. Raises KcompileError, and then has written none of them.
+
+    Beside the spec and its secrets file that is ``.sops.yaml`` in the current directory, where sops looks for it, if
+    the spec is below and there is none yet.
+    """
     target = Path(secretsfile.path_for(str(spec)))
     for path in (spec, target):
         if path.exists():
@@ -37,10 +45,13 @@ def run(
     done: list[str] = []
     new_identity = None
     if not recipients:
-        known = identities.find(environ).recipients
-        if known:
-            recipients = known[:1]
-            done.append(f"sealing for the identity at hand: {known[0]}")
+        found = identities.find(environ)
+        if found.faults:
+            message = f"no identity can be read where the environment says one is: {'; '.join(found.faults)}"
+            raise SecretsError(Problem(message, hint="mend it, or name a --recipient"))
+        if found.recipients:
+            recipients = found.recipients[:1]
+            done.append(f"sealing for the identity at hand: {recipients[0]}")
         else:
             new_identity = _key_file(environ)
             recipient, secret = age.generate_identity()
@@ -48,6 +59,8 @@ def run(
     text = templates.render(
         "cluster.yaml",
         name=spec.stem,
+        pod_subnet=",".join(_POD_RANGES[family] for family in _families(control_plane)),
+        service_subnet=",".join(_SERVICE_RANGES[family] for family in _families(control_plane)),
         kubernetes_version=kubernetes_version or DEFAULT_VERSION,
         endpoint=endpoint,
         issued_at=timefmt.format_timestamp(now.replace(hour=0, minute=0, second=0)),
@@ -65,8 +78,18 @@ def run(
         done.append(f"{place}: made a new age identity, {recipient}; keep a copy, it opens every secret")
     store.create_file(spec, text, 0o644)
     store.create_file(target, secrets_text.encode(), 0o644)
-    done += [f"{spec}: made", f"{target}: made", f"next: kcompile build {shlex.quote(str(spec))}"]
+    done += [f"{spec}: made", f"{target}: made"]
+    rules = Path(".sops.yaml")
+    if not rules.exists() and spec.resolve().is_relative_to(Path.cwd()):
+        store.create_file(rules, templates.render("sops.yaml", regex=SECRETS_REGEX, recipients=recipients), 0o644)
+        done.append(f"{rules}: made, for `sops updatekeys`")
+    done += [f"next: kcompile build {shlex.quote(str(spec))}"]
     return done
+
+
+def _families(control_plane: Nodes) -> list[int]:
+    """The address families of the first node, in its order: those of the cluster."""
+    return [ipaddress.ip_address(part).version for part in network.split_list(control_plane[0][1])]
 
 
 def _key_file(environ: Mapping[str, str]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -19,6 +20,8 @@ _FALSE = frozenset(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "
 _INT = re.compile(r"[-+]?(0[bB][01_]+|0[oO]?[0-7_]+|0[xX][0-9a-fA-F_]+|[0-9][0-9_]*)", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
+_MAX_DIGITS = 40
+"""A whole number with more digits is taken for infinite: no field holds one, and Python would not print it."""
 _CONFIDENTIAL = ("bootstrapTokens",)
 """Below these keys a person may by mistake have put a secret: lines there are not shown in errors."""
 _LOOKS_SECRET = re.compile(r"AGE-SECRET-KEY-|PRIVATE KEY|\b[a-z0-9]{6}\.[a-z0-9]{16}\b", re.IGNORECASE)
@@ -73,14 +76,23 @@ class Document:
         if node is None:
             return Position(self.file, 1, 1)
         start, end = node.start_mark, node.end_mark
-        lines = self.text.split("\n")
-        line = lines[start.line] if start.line < len(lines) else ""
-        single = isinstance(node, ScalarNode) and end.line == start.line
-        length = max(1, (end.column if single else len(line.rstrip())) - start.column)
-        if not single:
-            length = min(length, len(line) - start.column) or 1
-        show = show and not _LOOKS_SECRET.search(line)
-        return Position(self.file, start.line + 1, start.column + 1, length, line if show else None)
+        if isinstance(node, MappingNode) and not node.flow_style and node.value:
+            end = node.value[0][0].end_mark  # a block mapping is shown by its first key
+        line = _line(self.text, start.line)
+        if isinstance(node, SequenceNode) and not node.flow_style:
+            length = 1  # and a list by its first dash
+        elif end.line == start.line:
+            length = max(1, end.column - start.column)
+        else:
+            length = max(1, len(line.rstrip()) - start.column)
+        excerpt = line if show and not _LOOKS_SECRET.search(line) else None
+        return Position(self.file, start.line + 1, start.column + 1, length, excerpt)
+
+
+def _line(text: str, number: int) -> str:
+    """A line of a text, counted from 0."""
+    lines = text.split("\n")
+    return lines[number] if number < len(lines) else ""
 
 
 def _child(node: Node | None, item: PathItem) -> tuple[Node | None, Node] | None:
@@ -104,6 +116,17 @@ def raw_text(document: Document, path: Path) -> str | None:
     return node.value if isinstance(node, ScalarNode) else None
 
 
+def is_quoted(document: Document, path: Path) -> bool:
+    """Whether a scalar stands in quotes."""
+    node = document.root
+    for item in path:
+        child = _child(node, item)
+        if child is None:
+            return False
+        node = child[1]
+    return isinstance(node, ScalarNode) and node.style in ("'", '"')
+
+
 def _scalar(node: ScalarNode) -> Any:
     text = str(node.value)
     if node.style or node.tag not in _PLAIN_TAGS:
@@ -117,7 +140,9 @@ def _scalar(node: ScalarNode) -> Any:
     if _INT.fullmatch(text):
         digits = text.replace("_", "").lower()
         octal = re.fullmatch(r"([-+]?)0([0-7]+)", digits)
-        return int(f"{octal[1]}0o{octal[2]}" if octal else digits, 0 if len(digits) < 4000 else 10)
+        if len(digits) > _MAX_DIGITS:
+            return math.inf
+        return int(f"{octal[1]}0o{octal[2]}" if octal else digits, 0)
     if _FLOAT.fullmatch(text) and text not in (".", "+", "-"):
         return float(text.replace("_", ""))
     return _SPECIAL.get(text.lower(), text)
@@ -130,7 +155,12 @@ _PLAIN_TAGS = frozenset(
 
 def _data(node: Node, path: Path, file: str, problems: list[Problem]) -> Any:
     if isinstance(node, ScalarNode):
-        return _scalar(node)
+        value = _scalar(node)
+        if isinstance(value, float) and not math.isfinite(value):
+            position = Position(file, node.start_mark.line + 1, node.start_mark.column + 1)
+            problems.append(Problem("is no finite number, or one that is too large", path, position=position))
+            return 0
+        return value
     if isinstance(node, SequenceNode):
         return tuple(_data(child, (*path, index), file, problems) for index, child in enumerate(node.value))
     found: dict[str, Any] = {}
@@ -149,7 +179,9 @@ def _data(node: Node, path: Path, file: str, problems: list[Problem]) -> Any:
             problems.append(Problem(f"YAML reads the key {name} as no string", (*path, name), hint, position=position))
             continue
         if name in found:
-            problems.append(Problem("the key stands here a second time", (*path, name), position=position))
+            first = next(known for known, _ in node.value if known.value == name).start_mark.line + 1
+            message = f"the key stands here a second time; the first is on line {first}"
+            problems.append(Problem(message, (*path, name), "keep one of them", position=position))
             continue
         found[name] = _data(child, (*path, name), file, problems)
     return found
@@ -161,7 +193,9 @@ def parse(file: str, content: bytes, *, show_lines: bool = True) -> Document:
         text = yamlread.decode(content)
         root = yamlread.compose(text)
     except yamlread.YamlError as error:
-        position = Position(file, error.line, error.column)
+        line = _line(content.decode("utf-8", "replace"), error.line - 1) if error.is_syntax else ""
+        shown = line if show_lines and line.strip() and not _LOOKS_SECRET.search(line) else None
+        position = Position(file, error.line, error.column, 1, shown)
         raise SpecError(Problem(error.message, hint=error.hint, position=position)) from None
     problems: list[Problem] = []
     data = None if root is None else _data(root, (), file, problems)
@@ -169,7 +203,7 @@ def parse(file: str, content: bytes, *, show_lines: bool = True) -> Document:
 
 
 def check_manifest(file: str, content: bytes) -> None:
-    """A file of Kubernetes objects must be YAML documents with a kind each. Raises SpecError."""
+    """A file of Kubernetes objects: YAML documents with a kind each, and no secret in plain text. Raises SpecError."""
     try:
         text = yamlread.decode(content)
         documents = yamlread.documents(text)
@@ -177,11 +211,44 @@ def check_manifest(file: str, content: bytes) -> None:
         message = f"line {error.line}: {error.message}"
         raise SpecError(Problem(message, hint=error.hint, position=Position(file, error.line, error.column))) from None
     for node in documents:
-        is_object = isinstance(node, MappingNode) and _child(node, "kind") and _child(node, "apiVersion")
-        if not is_object:
-            line = node.start_mark.line + 1
-            raise SpecError(
-                Problem(
-                    f"line {line}: not a Kubernetes object: no apiVersion and kind", position=Position(file, line, 1)
-                )
-            )
+        for found in _objects(node):
+            line = found.start_mark.line + 1
+            fault = _manifest_fault(found)
+            if fault is not None:
+                message, hint = fault
+                raise SpecError(Problem(f"line {line}: {message}", hint=hint, position=Position(file, line, 1)))
+
+
+def _objects(node: Node) -> Iterator[Node]:
+    """The objects of a document: itself, or the items of a list."""
+    items = _child(node, "items") if _text_at(node, "kind") == "List" else None
+    if items is not None and isinstance(items[1], SequenceNode):
+        for item in items[1].value:
+            yield from _objects(item)
+    else:
+        yield node
+
+
+def _text_at(node: Node, *path: PathItem) -> str | None:
+    for item in path:
+        child = _child(node, item)
+        if child is None:
+            return None
+        node = child[1]
+    return str(node.value) if isinstance(node, ScalarNode) else None
+
+
+def _manifest_fault(node: Node) -> tuple[str, str | None] | None:
+    """What is wrong with an object, and the mend."""
+    if not (isinstance(node, MappingNode) and _text_at(node, "kind") and _text_at(node, "apiVersion")):
+        return "not a Kubernetes object: no apiVersion and kind", None
+    if str(_text_at(node, "apiVersion")).startswith("kcompile.dev/"):
+        return "not an object for the cluster but a file of kcompile's own", "name files with Kubernetes objects"
+    if _text_at(node, "kind") == "Secret" and _text_at(node, "apiVersion") == "v1":
+        for name in ("data", "stringData"):
+            values = _child(node, name)
+            entries = values[1].value if values is not None and isinstance(values[1], MappingNode) else []
+            if not all(isinstance(v, ScalarNode) and (v.value.startswith("ENC[") or not v.value) for _, v in entries):
+                message = f"a Secret whose {name} would stand in plain text in the tree"
+                return message, "encrypt the file with sops (Flux opens it), or make the Secret in the cluster"
+    return None

@@ -47,7 +47,9 @@ def cluster_name(text: str) -> str:
 def dns_subdomain(text: str) -> str:
     """An RFC 1123 subdomain, 253 characters at most: what Kubernetes takes as a node name."""
     labels = text.split(".")
-    if len(text) > 253 or not all(len(label) <= 63 and _is(_DNS_LABEL, label) for label in labels):
+    if len(text) > 253 or any(len(label) > 63 for label in labels):
+        raise Invalid(f"a name of {len(text)} characters is too long", "use 253 at most, 63 between two dots")
+    if not all(_is(_DNS_LABEL, label) for label in labels):
         raise Invalid(
             f"{text!r} is not an RFC 1123 subdomain",
             "use lower-case letters, digits, '-' and '.', beginning and ending with a letter or a digit",
@@ -76,7 +78,8 @@ def subject_alt_name(text: str) -> str:
 def ip_address(text: str) -> str:
     """An IPv4 or IPv6 address in its canonical spelling."""
     if not network.is_ip(text):
-        hint = "leave out the prefix length" if "/" in text and network.is_ip(text.split("/", maxsplit=1)[0]) else None
+        prefixed = "/" in text and network.is_ip(text.split("/", maxsplit=1)[0])
+        hint = "leave out the prefix length" if prefixed else "write it as 10.0.0.11 or fd00::11"
         raise Invalid(f"{text!r} is not an IP address", hint)
     canonical = str(ipaddress.ip_address(text))
     if canonical != text:
@@ -102,7 +105,7 @@ def subnet_list(text: str) -> str:
         try:
             found.append(ipaddress.ip_network(part, strict=False))
         except ValueError:
-            hint = f"add a prefix length, for example {part}/16" if network.is_ip(part) else None
+            hint = f"add a prefix length, for example {part}/16" if network.is_ip(part) else "write it as 10.244.0.0/16"
             raise Invalid(f"{part!r} is not a CIDR range", hint) from None
         if "/" not in part:
             raise Invalid(f"{part!r} is not a CIDR range", f"add a prefix length, for example {part}/16")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,17 +48,29 @@ class Spec:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did."""
+    """A tree that was compiled and is to be written."""
 
     root: Path
-    result: store.Result
+    files: list[TreeFile]
     warnings: tuple[Problem, ...]
 
 
-def read_spec(file: str, now: datetime) -> Spec:
-    """Load and validate a spec and the manifests that it names. Raises SpecError with every problem."""
+def read_spec(file: str, now: datetime, without_secrets: Severity | None = None) -> Spec:
+    """Load and validate a spec and the manifests that it names. Raises SpecError with every problem.
+
+    Among them, with the severity given, that there is no secrets file.
+    """
     content = load.read_file(file)
     document = load.parse(file, content)
+    try:
+        return _checked(file, content, document, now)
+    except SpecError as error:
+        if without_secrets is None or not isinstance(document.data, Mapping):
+            raise
+        raise SpecError([*error.problems, *_missing_secrets(file, without_secrets)]) from None
+
+
+def _checked(file: str, content: bytes, document: Document, now: datetime) -> Spec:
     cluster, warnings = validate.cluster(document, now)
     found: dict[str, bytes] = {}
     problems = []
@@ -143,12 +155,12 @@ def assemble(spec: Spec, opened: secretsfile.Opened, secrets_file: str) -> list[
 
     sealer = sops.Sealer(opened.data_key, opened.file.envelopes, spec.cluster.spec.pki.issued_at)
     files: list[TreeFile] = []
-    on_host: dict[str, list[tuple[str, TreeFile]]] = {host.name: [] for host in cluster.hosts}
+    on_host: dict[str, list[tuple[Artifact, TreeFile]]] = {host.name: [] for host in cluster.hosts}
     for artifact in artifacts:
         file = seal.seal(artifact, sealer)
         files.append(file)
         if artifact.host is not None:
-            on_host[artifact.host].append((artifact.path, file))
+            on_host[artifact.host].append((artifact, file))
     files += (seal.seal(overview.host_index(host, on_host[host.name]), sealer) for host in cluster.hosts)
     digests = {
         "spec": {"file": inputs["spec"], "sha256": _digest(spec.content)},
@@ -172,10 +184,9 @@ def build(
     now: datetime,
     *,
     allow_version_jump: bool = False,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Built:
-    """Compile a spec into ``out/<cluster>``. ``progress`` is told how many of how many files are done."""
-    spec = read_spec(file, now)
+    """Compile a spec, for ``out/<cluster>``. Raises KcompileError."""
+    spec = read_spec(file, now, Severity.ERROR)
     root = out / spec.cluster.metadata.name
     if not allow_version_jump:
         _check_version_step(spec, root)
@@ -183,16 +194,21 @@ def build(
     hint = f"`kcompile secrets create {file}` makes it once; a build never does"
     opened = secretsfile.open_file(secrets_file, environ, hint)
     files = assemble(spec, opened, secrets_file)
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        progress(done, len(files))
-
     sealed_for = tuple(envelope.recipient for envelope in opened.file.envelopes)
-    warnings = [p.at(spec.document.position(p.path)) for p in agreement.recipients(resolve(spec.cluster), sealed_for)]
-    return Built(root, store.write(root, files, advance), (*spec.warnings, *warnings))
+    return Built(root, files, (*spec.warnings, *_recipients(spec, sealed_for)))
+
+
+def _recipients(spec: Spec, sealed_for: tuple[str, ...]) -> list[Problem]:
+    found = agreement.recipients(resolve(spec.cluster), sealed_for)
+    return [problem.at(spec.document.position(problem.path)) for problem in found]
+
+
+def _missing_secrets(file: str, severity: Severity) -> tuple[Problem, ...]:
+    secrets_file = secretsfile.path_for(file)
+    if Path(secrets_file).exists():
+        return ()
+    hint = f"`kcompile secrets create {file}` makes it"
+    return (Problem(f"there is no {secrets_file}", hint=hint, severity=severity, position=Position(file, 1, 1)),)
 
 
 def _check_version_step(spec: Spec, root: Path) -> None:
@@ -205,8 +221,12 @@ def _check_version_step(spec: Spec, root: Path) -> None:
     after = names.minor_version(spec.cluster.spec.kubernetes_version)
     if before is not None and not before <= after <= before + 1:
         path: FieldPath = ("spec", "kubernetesVersion")
-        message = f"the tree at {root} is for {standing}: Kubernetes goes up one minor at a time"
-        hint = "build the minor between first, or pass --allow-version-jump for a cluster that does not run yet"
+        if after < before:
+            message = f"the tree at {root} is for {standing}: a control plane does not go back to an older minor"
+            hint = "pass --allow-version-jump for a cluster that does not run yet"
+        else:
+            message = f"the tree at {root} is for {standing}: Kubernetes goes up one minor at a time"
+            hint = "build the minor between first, or pass --allow-version-jump for a cluster that does not run yet"
         raise SpecError(Problem(message, path, hint).at(spec.document.position(path)))
 
 
@@ -215,15 +235,13 @@ def validate_file(file: str, now: datetime) -> tuple[Problem, ...]:
     if secretsfile.is_secrets_file(file):
         secretsfile.read(file)
         return ()
-    spec = read_spec(file, now)
+    spec = read_spec(file, now, Severity.WARNING)
     if spec.cluster.spec.patches:
         _check_patches(spec, resolve(spec.cluster))
     secrets_file = secretsfile.path_for(file)
-    if not Path(secrets_file).exists():
-        hint = f"`kcompile secrets create {file}` makes it"
-        position = Position(file, 1, 1)
-        missing = Problem(f"there is no {secrets_file}", hint=hint, severity=Severity.WARNING, position=position)
-        return (*spec.warnings, missing)
-    secrets = secretsfile.with_certificates(secretsfile.read(secrets_file), spec.certificates)
-    check_agreement(spec, resolve(spec.cluster), secrets)
-    return spec.warnings
+    missing = _missing_secrets(file, Severity.WARNING)
+    if missing:
+        return (*spec.warnings, *missing)
+    closed = secretsfile.read(secrets_file)
+    check_agreement(spec, resolve(spec.cluster), secretsfile.with_certificates(closed.secrets, spec.certificates))
+    return (*spec.warnings, *_recipients(spec, closed.recipients))

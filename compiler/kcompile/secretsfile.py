@@ -73,10 +73,19 @@ def _read(file: str, hint: str | None) -> bytes:
         return load.read_file(file)
     except SpecError as error:
         problem = error.problems[0]
+        hint = None if Path(file).exists() else hint
         raise SecretsError(Problem(problem.message, hint=hint, position=problem.position)) from None
 
 
-def read(file: str) -> ClusterSecrets:
+@dataclass(frozen=True)
+class Closed:
+    """What anyone can read of a secrets file."""
+
+    secrets: ClusterSecrets
+    recipients: tuple[str, ...]
+
+
+def read(file: str) -> Closed:
     """The public part of a secrets file, for which no key is needed. Raises SpecError."""
     content = load.read_file(file)
     found = _parse(file, content)
@@ -87,7 +96,7 @@ def read(file: str) -> ClusterSecrets:
     document = _positioned(file, content, data)
     secrets = validate.secrets(document)
     _check(document, secrets)
-    return secrets
+    return Closed(secrets, tuple(envelope.recipient for envelope in found.envelopes))
 
 
 def open_file(file: str, environ: Mapping[str, str], hint: str | None = None) -> Opened:
@@ -145,6 +154,8 @@ def _check(document: load.Document, secrets: ClusterSecrets) -> None:
     if sum(entry.state == "active" for entry in secrets.service_account_keys) != 1:
         add("needs exactly one active key", "serviceAccountKeys")
     for index, pair in enumerate(secrets.service_account_keys):
+        if pair.key is None and pair.state == "active":
+            add("has no key, and service account tokens are signed with it: restore it", "serviceAccountKeys", index)
         if isinstance(pair.key, Secret):
             try:
                 own = pki.public_key_pem(pki.load_private_key(pair.key).public_key())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Union, get_args, get_origin
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kcompile import load, rules
-from kcompile.errors import Path, Problem, Severity, SpecError
+from kcompile.errors import Path, Problem, Severity, SpecError, described
 from kcompile.load import Document
 from kcompile.manifest import ClusterSecrets
 from kcompile.spec import Cluster
@@ -39,18 +39,6 @@ _STAND_INS: dict[Path, Any] = {
 
 
 _SALVAGE_ROUNDS = 20
-
-
-def _word(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"the boolean {'true' if value else 'false'}"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, Mapping):
-        return "a mapping"
-    return "a list" if isinstance(value, tuple | list) else "a string"
 
 
 def _models(annotation: Any) -> Iterator[Any]:
@@ -86,20 +74,23 @@ def _problem(document: Document, model: type[BaseModel], error: ErrorDetails) ->
     path = document.existing(location)
     confidential = "bootstrapTokens" in path or not document.show_lines
     if kind == "extra_forbidden":
-        close = difflib.get_close_matches(str(path[-1]), field_names(model, path[:-1]), 1)
-        hint = f"did you mean {close[0]}?" if close else None
+        known = field_names(model, path[:-1])
+        close = difflib.get_close_matches(str(path[-1]), known, 1)
+        hint = f"did you mean {close[0]}?" if close else f"fields here are {', '.join(known)}" if known else None
         return Problem("unknown field", path, hint).at(document.position(path, key=True))
     if kind == "missing":
         position = document.position(path, key=True)
-        return Problem("is required and missing", location).at(replace(position, excerpt=None))
+        example = _STAND_INS.get(location)
+        hint = f"for example {location[-1]}: {example}" if isinstance(example, str) else None
+        return Problem("is required and missing", location, hint).at(replace(position, excerpt=None))
     position = document.position(path, key="[key]" in error["loc"])
     if kind in _TYPE_WORDS:
-        return _wrong_type(document, path, kind, error["input"]).at(position)
+        return _wrong_type(document, model, path, kind, error["input"]).at(position)
     if kind == "value_error":
         cause = error["ctx"]["error"]
         return Problem(str(cause), path, getattr(cause, "hint", None)).at(position)
     if kind == "literal_error":
-        hint = f"use {error['ctx']['expected'].replace(chr(39), '')}"
+        hint = f"use {error['ctx']['expected'].replace(chr(39) * 2 + ', ', '').replace(chr(39), '')}"
         shown = "" if confidential else f"{error['input']!r} "
         return Problem(f"{shown}is not one of the values allowed here", path, hint).at(position)
     if kind == "too_short":
@@ -112,15 +103,41 @@ def _is_echo(error: ErrorDetails) -> bool:
     return error["type"] == "too_short" and len(error["input"]) > 0
 
 
-def _wrong_type(document: Document, path: Path, kind: str, value: object) -> Problem:
+def _wrong_type(document: Document, model: type[BaseModel], path: Path, kind: str, value: object) -> Problem:
     wanted = _TYPE_WORDS[kind]
     spelled = load.raw_text(document, path)
     if kind == "string_type" and isinstance(value, bool | int | float) and spelled is not None:
-        message = f"must be a string, but YAML reads {spelled} as {_word(value)}"
-        return Problem(message, path, f'put it in quotes: "{spelled}"')
+        message = f"must be a string, but YAML reads {spelled} as {described(value)}"
+        return Problem(message, path, _hint_on(document, model, path, spelled) or f'put it in quotes: "{spelled}"')
+    hint = None
     if kind in ("int_type", "bool_type") and isinstance(value, str):
-        return Problem(f"must be {wanted}, not a string", path, "leave out the quotes" if spelled else None)
-    return Problem(f"must be {wanted}, not {_word(value)}", path)
+        hint = "leave out the quotes" if load.is_quoted(document, path) else f"write {_EXAMPLES[kind]}"
+    return Problem(f"must be {wanted}, not {described(value)}", path, hint)
+
+
+_EXAMPLES = {"int_type": "a number, for example 6443", "bool_type": "true or false"}
+
+
+def _hint_on(document: Document, model: type[BaseModel], path: Path, text: str) -> str | None:
+    """How to mend a value that would not be right as a string either."""
+    try:
+        model.model_validate(_replaced(document.data, path, text))
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            if found["loc"] == path and found["type"] == "value_error":
+                hint: str | None = getattr(found["ctx"]["error"], "hint", None)
+                return hint
+    return None
+
+
+def _replaced(data: Any, path: Path, value: Any) -> Any:
+    """A copy of the data with another value at a path that is there."""
+    if not path:
+        return value
+    head, *rest = path
+    if isinstance(data, tuple) and isinstance(head, int):
+        return (*data[:head], _replaced(data[head], tuple(rest), value), *data[head + 1 :])
+    return {**data, head: _replaced(data[head], tuple(rest), value)}
 
 
 _REMOVED: Any = object()

@@ -29,6 +29,27 @@ class YamlError(Exception):
     line: int = 1
     column: int = 1
     hint: str | None = None
+    is_syntax: bool = False
+    """Whether showing the line helps: it is one of many."""
+
+
+_WORDS = {
+    "found unexpected end of stream": ("a quote is opened here and not closed", None),
+    "did not find expected ',' or ']'": ("a list in brackets is not closed, or lacks a comma", None),
+    "did not find expected ',' or '}'": ("a mapping in braces is not closed, or lacks a comma", None),
+    "mapping values are not allowed in this context": (
+        "a ':' where no key can stand",
+        "indent the line as its neighbours are, or put a value that holds ': ' in quotes",
+    ),
+    "could not find expected ':'": ("a key without its ':'", "write key: value"),
+    "did not find expected key": ("no key where one should stand", "indent the line as its neighbours are"),
+    "did not find expected '-' indicator": ("no '-' where one should stand", "indent the line as its neighbours are"),
+    "found undefined alias": ("an alias without its anchor", "YAML takes * at the beginning for an alias: use quotes"),
+    "found character that cannot start any token": ("a character that cannot begin a value", "put the value in quotes"),
+}
+"""What libyaml says of a syntax error, and what a person would."""
+_OPENED = ("a quote", "a list in", "a mapping in")
+"""Errors of which the place where it was opened says more than the place where it was missed."""
 
 
 def decode(content: bytes) -> str:
@@ -61,12 +82,16 @@ def documents(text: str) -> list[Node]:
         _check_depth(text)
         found = [node for node in yaml.compose_all(text, Loader=yaml.CSafeLoader) if node is not None]
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        said = str(error.problem or error.context)
+        message, hint = _WORDS.get(said, (said, None))
+        opened = error.context_mark if message.startswith(_OPENED) else None
+        mark = opened or error.problem_mark or error.context_mark
         raise YamlError(
-            f"not valid YAML: {error.problem or error.context}",
+            f"not valid YAML: {message}",
             mark.line + 1 if mark else 1,
             mark.column + 1 if mark else 1,
-            _tab_hint(text, mark.line) if mark else None,
+            (_tab_hint(text, mark.line) if mark else None) or hint,
+            is_syntax=mark is not None,
         ) from None
     except yaml.YAMLError as error:
         position = getattr(error, "position", None)

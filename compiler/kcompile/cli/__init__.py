@@ -6,6 +6,7 @@ Modules that do the work are imported by the commands themselves, so that ``--he
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +17,14 @@ from typing import Any
 import click
 
 from kcompile import __version__
-from kcompile.errors import KcompileError, OutputError, Position, Problem, Severity
+from kcompile.errors import KcompileError, OutputError, Position, Problem, Severity, SpecError
 
 # Looking for pydantic plugins among all that is installed takes longer than a small build; none is wanted here.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _INTERNAL_ERROR = 70
+_INTERRUPTED = 130
 _format = click.option(
     "--format",
     "style",
@@ -34,6 +36,38 @@ _format = click.option(
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def _named(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """An empty name is an unset variable of the caller's script, and never the current directory."""
+    if value == "" or (isinstance(value, tuple) and "" in value):
+        raise click.BadParameter("the name is empty", context, parameter)
+    return value
+
+
+def _counted(count: int, what: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {what if count == 1 else f'{what}s'}"
+
+
+def _print(text: str, *, end: str = "\n") -> None:
+    """Write to standard output. Raises OutputError."""
+    try:
+        click.echo(f"{text}{end}", nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(Problem(f"cannot write to standard output: {error.strerror}")) from None
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """While files are written an interrupt is an exception, so that what is half done can be cleared up."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _report(problems: tuple[Problem, ...], style: str) -> None:
@@ -54,6 +88,9 @@ def _errors(style: str = "text") -> Iterator[None]:
         sys.exit(error.exit_code)
     except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
         raise
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(_INTERRUPTED)
     except MemoryError:
         click.echo("out of memory", err=True)
         sys.exit(_INTERNAL_ERROR)
@@ -86,16 +123,19 @@ class _Bar:
 
     _AFTER_SECONDS = 1.0
 
-    def __init__(self) -> None:
+    def __init__(self, total: int) -> None:
         import time
+
+        self._total, self._done = total, 0
 
         self._clock: Callable[[], float] = time.monotonic
         self._started = self._clock()
-        self._enabled = sys.stderr.isatty()
+        self._enabled = sys.stderr is not None and sys.stderr.isatty()
         self._bar: Any = None
         self._task: Any = None
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, count: int) -> None:
+        self._done += count
         if not self._enabled or (self._bar is None and self._clock() - self._started < self._AFTER_SECONDS):
             return
         if self._bar is None:
@@ -103,9 +143,9 @@ class _Bar:
             from rich.progress import Progress
 
             self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("writing files", total=total)
+            self._task = self._bar.add_task("writing files", total=self._total)
             self._bar.start()
-        self._bar.update(self._task, completed=done)
+        self._bar.update(self._task, completed=self._done)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -113,8 +153,8 @@ class _Bar:
 
 
 @main.command(short_help="Compile a spec into out/<cluster>/.")
-@click.argument("spec")
-@click.option("--out", default="out", show_default=True, help="The directory that holds the trees.")
+@click.argument("spec", callback=_named)
+@click.option("--out", default="out", callback=_named, show_default=True, help="The directory that holds the trees.")
 @click.option("--allow-version-jump", is_flag=True, help="Accept a step of more than one minor from the tree there.")
 @_format
 def build(spec: str, out: str, allow_version_jump: bool, style: str) -> None:
@@ -129,41 +169,40 @@ def build(spec: str, out: str, allow_version_jump: bool, style: str) -> None:
       kcompile build clusters/prod.yaml
     """
     with _errors(style):
-        from kcompile import pipeline
+        from kcompile import pipeline, store
         from kcompile.report.problems import printable
 
-        bar = _Bar()
+        built = pipeline.build(spec, Path(out), os.environ, _now(), allow_version_jump=allow_version_jump)
+        bar = _Bar(len(built.files))
         try:
-            built = pipeline.build(
-                spec, Path(out), os.environ, _now(), allow_version_jump=allow_version_jump, progress=bar
-            )
+            with _writing():
+                result = store.write(built.root, built.files, bar)
         finally:
             bar.close()
         _report(built.warnings, style)
-        result = built.result
         notes = [f"overwritten: {built.root / path} had been changed by hand" for path in result.edited]
         notes += [f"kept: {built.root / path} was not written by kcompile" for path in result.foreign]
         for note in notes:
             click.echo(printable(note), err=True)
         changed = len(result.written) + len(result.removed)
         if not changed:
-            click.echo(f"{built.root}: unchanged, {result.unchanged} files")
+            _print(f"{built.root}: unchanged, {_counted(result.unchanged, 'file')}")
         else:
-            click.echo(
-                f"{built.root}: {len(result.written)} files written, {len(result.removed)} removed, "
-                f"{result.unchanged} unchanged"
-            )
+            written = _counted(len(result.written), "file")
+            _print(f"{built.root}: {written} written, {len(result.removed)} removed, {result.unchanged} unchanged")
 
 
 # --- render ---------------------------------------------------------------------------------------
 
 
 @main.command(short_help="Open a built tree's files in plain text.")
-@click.argument("tree")
+@click.argument("tree", callback=_named)
 @click.argument("host", required=False)
 @click.option("--cluster", is_flag=True, help="The cluster's objects.")
 @click.option("--admin", is_flag=True, help="The operator's kubeconfigs.")
-@click.option("--to", "directory", required=True, help="Where the files go; it is made if it is not there.")
+@click.option(
+    "--to", "directory", required=True, callback=_named, help="Where the files go; it is made if it is not there."
+)
 @_format
 def render(tree: str, host: str | None, cluster: bool, admin: bool, directory: str, style: str) -> None:
     """Write what belongs on HOST (or --cluster, or --admin) from a built TREE below a directory, opened.
@@ -184,20 +223,25 @@ def render(tree: str, host: str | None, cluster: bool, admin: bool, directory: s
         from kcompile.render import Tree
 
         opened = Tree(Path(tree), os.environ)
+        if Path(directory).resolve().is_relative_to(Path(tree).resolve()):
+            hint = "choose a directory outside it, and outside what is committed"
+            message = f"lies in the tree {tree}, where secrets are sealed"
+            raise SpecError(Problem(message, hint=hint, position=Position(directory, 1, 1)))
         files = [
             *(opened.host(host) if host else ()),
             *(opened.cluster() if cluster else ()),
             *(opened.admin() if admin else ()),
         ]
-        store.write_rendered(Path(directory), files)
-        click.echo(f"{directory}: {len(files)} files")
+        with _writing():
+            store.write_rendered(Path(directory), files)
+        _print(f"{directory}: {_counted(len(files), 'file')}")
 
 
 # --- validate -------------------------------------------------------------------------------------
 
 
 @main.command(short_help="Check specs and secrets files, without a key.")
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1, required=True, callback=_named)
 @_format
 def validate(files: tuple[str, ...], style: str) -> None:
     """Check each of FILES and report everything that is wrong. Needs no key.
@@ -219,12 +263,13 @@ def validate(files: tuple[str, ...], style: str) -> None:
             except KcompileError as error:
                 problems += error.problems
                 status = status or error.exit_code
+        problems = list(dict.fromkeys(problems))  # a secrets file's stand there again with its spec's
         _report(tuple(problems), style)
         if status:
             sys.exit(status)
         warnings = sum(problem.severity is Severity.WARNING for problem in problems)
         suffix = f", {warnings} {'warning' if warnings == 1 else 'warnings'}" if warnings else ""
-        click.echo(f"{len(files)} {'file is' if len(files) == 1 else 'files are'} valid{suffix}")
+        _print(f"{len(files)} {'file is' if len(files) == 1 else 'files are'} valid{suffix}")
 
 
 # --- secrets --------------------------------------------------------------------------------------
@@ -236,7 +281,7 @@ def secrets() -> None:
 
 
 @secrets.command("create", short_help="Make the secrets file of a new cluster.")
-@click.argument("spec")
+@click.argument("spec", callback=_named)
 @_format
 def secrets_create(spec: str, style: str) -> None:
     """Make fresh authorities, keys and tokens for SPEC, sealed for its recipients, beside it.
@@ -259,13 +304,15 @@ def secrets_create(spec: str, style: str) -> None:
             raise OutputError(
                 Problem("is there already and is not overwritten", hint=hint, position=Position(str(target), 1, 1))
             )
-        store.create_file(target, secretsfile.create(resolve(read.cluster), now).encode(), 0o644)
+        text = secretsfile.create(resolve(read.cluster), now)
+        with _writing():
+            store.create_file(target, text.encode(), 0o644)
         _report(read.warnings, style)
-        click.echo(f"{target}: made, sealed for {len(read.cluster.spec.secrets.recipients)} recipients")
+        _print(f"{target}: made, sealed for {_counted(len(read.cluster.spec.secrets.recipients), 'recipient')}")
 
 
 @secrets.command("update", short_help="Add what a spec needs and its secrets file lacks.")
-@click.argument("spec")
+@click.argument("spec", callback=_named)
 @_format
 def secrets_update(spec: str, style: str) -> None:
     """Add to the secrets file what SPEC needs and it lacks: a new token's secret, keys of new RSA certificates.
@@ -287,11 +334,12 @@ def secrets_update(spec: str, style: str) -> None:
         text, added = secretsfile.extend(resolve(read.cluster), opened, now)
         _report(read.warnings, style)
         if text is None:
-            click.echo(f"{target}: nothing is missing")
+            _print(f"{target}: nothing is missing")
             return
-        store.replace_file(Path(target), text.encode(), 0o644)
+        with _writing():
+            store.replace_file(Path(target), text.encode(), 0o644)
         for what in added:
-            click.echo(f"{target}: added {what}")
+            _print(f"{target}: added {what}")
 
 
 # --- init -----------------------------------------------------------------------------------------
@@ -314,7 +362,7 @@ def _pairs(context: click.Context, option: click.Parameter, values: tuple[str, .
 
 
 @main.command(short_help="Write a first spec and its secrets file.")
-@click.argument("spec")
+@click.argument("spec", callback=_named)
 @click.option(
     "--control-plane", multiple=True, required=True, callback=_pairs, metavar="NAME=ADDRESS", help="Repeat for each."
 )
@@ -344,24 +392,26 @@ def init(
     with _errors(style):
         from kcompile import initialise
 
-        for line in initialise.run(
-            spec=Path(spec),
-            control_plane=control_plane,
-            workers=worker,
-            endpoint=endpoint,
-            kubernetes_version=kubernetes_version,
-            recipients=recipients,
-            environ=os.environ,
-            now=_now(),
-        ):
-            click.echo(line)
+        with _writing():
+            done = initialise.run(
+                spec=Path(spec),
+                control_plane=control_plane,
+                workers=worker,
+                endpoint=endpoint,
+                kubernetes_version=kubernetes_version,
+                recipients=recipients,
+                environ=os.environ,
+                now=_now(),
+            )
+        for line in done:
+            _print(line)
 
 
 # --- csr ------------------------------------------------------------------------------------------
 
 
 @main.command(short_help="Write signing requests for an authority whose key is elsewhere.")
-@click.argument("spec")
+@click.argument("spec", callback=_named)
 @_format
 def csr(spec: str, style: str) -> None:
     """Write a signing request for each certificate of SPEC whose authority's key is not in the secrets file.
@@ -387,7 +437,8 @@ def csr(spec: str, style: str) -> None:
         opened = secretsfile.open_file(target, os.environ, hint)
         text, added = secretsfile.extend(cluster, opened, now)
         if text is not None:
-            store.replace_file(Path(target), text.encode(), 0o644)
+            with _writing():
+                store.replace_file(Path(target), text.encode(), 0o644)
             opened = secretsfile.open_file(target, os.environ, hint)
         keyring = Keyring(cluster, opened.secrets)
         requests = [
@@ -396,13 +447,15 @@ def csr(spec: str, style: str) -> None:
             if signs_elsewhere(opened.secrets, leaf.authority)
         ]
         if not requests:
-            click.echo("nothing is to be signed elsewhere: the secrets file holds every authority's key")
+            _print("nothing is to be signed elsewhere: the secrets file holds every authority's key")
             return
         directory = secretsfile.certificates_directory(spec)
-        store.write_rendered(directory, requests)
+        with _writing():
+            store.write_rendered(directory, requests)
         if added:
-            click.echo(f"{target}: added {len(added)} keys")
-        click.echo(f"{directory}: {len(requests)} signing requests; put what is signed beside each as NAME.crt")
+            _print(f"{target}: added {_counted(len(added), 'key')}")
+        count = _counted(len(requests), "signing request")
+        _print(f"{directory}: {count}; put what is signed beside each as NAME.crt")
 
 
 # --- schema ---------------------------------------------------------------------------------------
@@ -419,4 +472,4 @@ def schema() -> None:
     with _errors():
         from kcompile.schema import cluster_schema
 
-        click.echo(cluster_schema(), nl=False)
+        _print(cluster_schema(), end="")

@@ -81,18 +81,22 @@ def _lines(head: Mapping[str, Any], files: Sequence[str], tail: Mapping[str, Any
     return ("{\n" + ",\n".join(body) + "\n}\n").encode()
 
 
-def _entry(path: str, file: TreeFile) -> str:
+def _entry(path: str, file: TreeFile, sops_type: str | None = None) -> str:
+    sealed = f', "sops": "{sops_type}"' if sops_type else ""
     return (
         f'  {{"path": {json.dumps(path)}, "sha256": "{file.sha256}", "mode": "{file.mode:04o}", '
-        f'"owner": "root:root", "policy": "{file.policy.value}"}}'
+        f'"owner": "root:root", "policy": "{file.policy.value}"{sealed}}}'
     )
 
 
-def host_index(host: Host, files: Iterable[tuple[str, TreeFile]]) -> Artifact:
-    """host.json: what belongs on a host, by its path there."""
+def host_index(host: Host, files: Iterable[tuple[Artifact, TreeFile]]) -> Artifact:
+    """host.json: what belongs on a host, by its path there. Digests are of the files as they stand in the tree."""
     role = "control-plane" if host.is_control_plane else "worker"
     head = {"apiVersion": API_VERSION, "kind": "HostFiles", "name": host.name, "role": role}
-    entries = [_entry(path, file) for path, file in sorted(files, key=lambda pair: pair[0])]
+    entries = [
+        _entry(artifact.path, file, artifact.sops_type)
+        for artifact, file in sorted(files, key=lambda pair: pair[0].path)
+    ]
     return Artifact(f"hosts/{host.name}/host.json", _lines(head, entries))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from kcompile import templates
-from kcompile.artifact import PRIVATE_SCRIPT_MODE, SCRIPT_MODE, Artifact, SealedBinary, SealedYaml
+from kcompile.artifact import PRIVATE_SCRIPT_MODE, SCRIPT_MODE, Artifact, SealedBinary
 from kcompile.hosts import CONTROL_PLANE_TAINT, KUBELET_DIR, KUBERNETES_DIR, Host, ResolvedCluster
 from kcompile.keyring import Keyring
 from kcompile.secret import Secret
@@ -81,13 +81,6 @@ def _join_scripts(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifa
         yield Artifact(f"{KUBERNETES_DIR}/join.sh", SealedBinary(Secret(script)), host.name, PRIVATE_SCRIPT_MODE)
 
 
-def _store(artifact: Artifact) -> str:
-    """How a file stands in the tree, in install.sh's words: plain, or by the SOPS store that opens it."""
-    if isinstance(artifact.content, SealedYaml):
-        return "yaml"
-    return "binary" if isinstance(artifact.content, SealedBinary) else "plain"
-
-
 @lru_cache(maxsize=1024)
 def _install(directories: tuple[str, ...], rows: tuple[tuple[str, str, str, str], ...]) -> bytes:
     return templates.render("install.sh", directories=directories, files=rows)
@@ -96,7 +89,7 @@ def _install(directories: tuple[str, ...], rows: tuple[tuple[str, str, str, str]
 def install_script(cluster: ResolvedCluster, host: Host, artifacts: Sequence[Artifact]) -> Artifact:
     """install.sh for a host's files. Manifests come last: the kubelet starts a pod as soon as it sees one."""
     ordered = sorted(artifacts, key=lambda a: ("/manifests/" in a.path, a.path))
-    rows = tuple((f"{a.mode:04o}", a.policy.value, _store(a), a.path) for a in ordered)
+    rows = tuple((f"{a.mode:04o}", a.policy.value, a.sops_type or "plain", a.path) for a in ordered)
     local = cluster.cluster.spec.etcd.local
     data_dir = local.data_dir if local else "/var/lib/etcd"
     directories = (data_dir,) if host.is_control_plane and cluster.has_local_etcd else ()

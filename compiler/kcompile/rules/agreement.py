@@ -28,7 +28,7 @@ def lacking(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterator[Probl
     unsigned = [leaf for leaf in elsewhere if leaf.key_name not in known or known[leaf.key_name].certificate is None]
     if unsigned:
         message = f"its key is not in the secrets file, and there is no certificate for {_some(unsigned)}"
-        hint = "`kcompile csr` writes what is to be signed, and takes in what was"
+        hint = "`kcompile csr` writes what is to be signed; put what was signed beside it as NAME.crt"
         yield Problem(f"the {unsigned[0].authority} authority: {message}", ("spec", "pki"), hint)
     keyless = [leaf for leaf in stored if leaf not in elsewhere]
     missing = [leaf for leaf in keyless if leaf.key_name not in known or known[leaf.key_name].key is None]
@@ -40,7 +40,8 @@ def lacking(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterator[Probl
         entry = known.get(leaf.key_name)
         if entry is not None and entry.certificate is not None:
             for fault in _faults(leaf, entry, secrets):
-                yield Problem(f"the certificate for {leaf.key_name} {fault}", ("spec", "pki"))
+                hint = f"have {leaf.key_name}.csr signed again, or write it anew with `kcompile csr`"
+                yield Problem(f"the certificate {leaf.key_name}.crt {fault}", ("spec", "pki"), hint)
 
 
 def _some(leaves: list[Leaf]) -> str:
@@ -70,6 +71,7 @@ def contradictions(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterato
         message = f"the secrets file belongs to the cluster {name}"
         yield Problem(message, ("metadata", "name"), "use its name, or make a secrets file for this one")
     issued = timefmt.parse_timestamp(cluster.cluster.spec.pki.issued_at)
+    outside: dict[str, list[str]] = {}
     for row in pki.AUTHORITIES:
         if row.name == "etcd" and not cluster.has_local_etcd:
             continue
@@ -78,8 +80,11 @@ def contradictions(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterato
             begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
             if entry.state == "active" and not begins <= issued < ends:
                 span = f"{timefmt.format_timestamp(begins)} to {timefmt.format_timestamp(ends)}"
-                message = f"the {row.name} authority is valid only from {span}"
-                yield Problem(message, ("spec", "pki", "issuedAt"))
+                outside.setdefault(span, []).append(row.name)
+    for span, found in outside.items():
+        which = f"the {found[0]} authority is" if len(found) == 1 else f"the authorities {', '.join(found)} are"
+        hint = "choose a date between, early enough for the certificates to end before"
+        yield Problem(f"{which} valid only from {span}", ("spec", "pki", "issuedAt"), hint)
 
 
 def recipients(cluster: ResolvedCluster, sealed_for: tuple[str, ...]) -> Iterator[Problem]:

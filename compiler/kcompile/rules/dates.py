@@ -23,7 +23,7 @@ def validity(cluster: Cluster) -> Iterator[Problem]:
 
 
 def present(cluster: Cluster, now: datetime) -> Iterator[Problem]:
-    """Warnings about certificates that are not valid yet, or not for much longer."""
+    """Warnings about certificates that are not valid yet, or not for much longer, and about tokens that have ended."""
     pki = cluster.spec.pki
     issued, expires = validity_of(
         timefmt.parse_timestamp(pki.issued_at), timefmt.timedelta_of(pki.certificate_validity_period)
@@ -36,3 +36,8 @@ def present(cluster: Cluster, now: datetime) -> Iterator[Problem]:
         message = f"the leaf certificates {state} {timefmt.format_timestamp(expires)}"
         hint = f"renew them all: issuedAt: {timefmt.format_timestamp(now.replace(hour=0, minute=0, second=0))}"
         yield Problem(message, _ISSUED_AT, hint, Severity.WARNING)
+    for index, token in enumerate(cluster.spec.bootstrap_tokens):
+        if token.expires is not None and timefmt.parse_timestamp(token.expires) <= now:
+            path: Path = ("spec", "bootstrapTokens", index, "expires")
+            hint = "give it a later date, or remove it when no node is to join by it"
+            yield Problem(f"the token expired on {token.expires}", path, hint, Severity.WARNING)

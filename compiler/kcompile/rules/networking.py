@@ -67,6 +67,24 @@ def node_addresses(cluster: Cluster) -> Iterator[tuple[Path, str]]:
             yield ("spec", "nodePools", number, "nodes", index, "address"), worker.address
 
 
+def unicast(cluster: Cluster) -> Iterator[Problem]:
+    """A node's address must be one that others can send to (kubeadm's VerifyAPIServerBindAddress)."""
+    for path, node in node_addresses(cluster):
+        for text in network.split_list(node):
+            address = ipaddress.ip_address(text)
+            kinds = {
+                "the unspecified address": address.is_unspecified,
+                "a loopback address": address.is_loopback,
+                "a multicast address": address.is_multicast,
+                "a link-local address": address.is_link_local,
+                "the broadcast address": text == "255.255.255.255",
+            }
+            for kind, applies in kinds.items():
+                if applies:
+                    hint = "give the address at which the other nodes reach it"
+                    yield Problem(f"{text} is {kind}, which is no node's own", path, hint)
+
+
 def sizes(cluster: Cluster) -> Iterator[Problem]:
     """The sizes that the API server and the controller manager refuse."""
     pods, services = _ranges(cluster)
@@ -129,4 +147,4 @@ def endpoint(cluster: Cluster) -> Iterator[Problem]:
         yield Problem(f"{host} is one node's own address", path, hint, Severity.WARNING)
 
 
-RULES = (overlaps, nodes_outside, sizes, families, endpoint)
+RULES = (overlaps, nodes_outside, unicast, sizes, families, endpoint)

@@ -43,7 +43,7 @@ def node_names(cluster: Cluster) -> Iterator[tuple[Path, str]]:
 
 
 def unique(cluster: Cluster) -> Iterator[Problem]:
-    """Names of nodes and pools, addresses, and token ids must be unique."""
+    """Names of nodes and pools, addresses, token ids and recipients must be unique."""
     named: list[tuple[Path, str, str]] = [(path, "node", name) for path, name in node_names(cluster)]
     named += [(path, "address", part) for path, text in node_addresses(cluster) for part in network.split_list(text)]
     named += [
@@ -53,10 +53,15 @@ def unique(cluster: Cluster) -> Iterator[Problem]:
         (("spec", "bootstrapTokens", i, "id"), "bootstrap token", token.id)
         for i, token in enumerate(cluster.spec.bootstrap_tokens)
     ]
+    named += [
+        (("spec", "secrets", "recipients", i), "recipient", recipient)
+        for i, recipient in enumerate(cluster.spec.secrets.recipients)
+    ]
     first: dict[tuple[str, str], Path] = {}
     for path, kind, value in named:
         if (kind, value) in first:
-            yield Problem(f"the {kind} {value} is there already", path, "give it another", first=first[kind, value])
+            hint = "remove it" if kind == "recipient" else "give it another"
+            yield Problem(f"the {kind} {value} is there already", path, hint, first=first[kind, value])
         else:
             first[kind, value] = path
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from kcompile import names, versions
+from kcompile import configuration_fields, names, versions
+from kcompile.configuration_fields import Kind
 from kcompile.errors import Path, Problem, Severity
+from kcompile.rules.nodes import levels
 from kcompile.spec import Cluster
 
 _OWNED = {
@@ -80,6 +83,20 @@ def feature_gates(cluster: Cluster) -> Iterator[Problem]:
         yield Problem(message, ("spec", "featureGates", "PublicKeysECDSA"), "keep one of them")
 
 
+def component_configurations(cluster: Cluster) -> Iterator[Problem]:
+    """Fields that the components know, with values that they can read."""
+    spec = cluster.spec
+    places: list[tuple[Path, Kind, Mapping[str, Any]]] = [
+        (("spec", "kubelet"), "KubeletConfiguration", spec.kubelet),
+        (("spec", "kubeProxy"), "KubeProxyConfiguration", spec.kube_proxy),
+    ]
+    places += [((*path, "kubelet"), "KubeletConfiguration", level.kubelet) for path, level in levels(cluster)]
+    for place, kind, fields in places:
+        for fault in configuration_fields.check(kind, fields):
+            severity = Severity.WARNING if fault.unknown else Severity.ERROR
+            yield Problem(fault.message, (*place, *fault.path), fault.hint, severity)
+
+
 def owned_flags(cluster: Cluster) -> Iterator[Problem]:
     """Flags whose change would leave a component without the files that are compiled for it."""
     spec = cluster.spec
@@ -147,4 +164,4 @@ def patches(cluster: Cluster) -> Iterator[Problem]:
                 yield Problem(f"{name} is no control-plane node: it runs no {patch.target}", (*path, number))
 
 
-RULES = (version, feature_gates, owned_flags, etcd, extra_names, patches)
+RULES = (version, feature_gates, component_configurations, owned_flags, etcd, extra_names, patches)

@@ -1,0 +1,386 @@
+"""Fields of a KubeletConfiguration and a KubeProxyConfiguration: what is known, what is taken, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+
+from kcompile import component_config, configuration_fields, versions
+from kcompile.configuration_fields import Fault, Kind, check
+
+KUBELET: Kind = "KubeletConfiguration"
+KUBE_PROXY: Kind = "KubeProxyConfiguration"
+NAN, INFINITY = float("nan"), float("inf")
+INT32 = "must be a whole number from -2147483648 to 2147483647"
+INT64 = "must be a whole number from -9223372036854775808 to 9223372036854775807"
+UINT32 = "must be a whole number from 0 to 4294967295"
+DURATION = "must be a duration such as 10s"
+FLUSH = "must be a duration such as 10s or a whole number of nanoseconds"
+QUANTITY = "must be a quantity such as 1Gi"
+TIME = "must be a time such as 2026-11-23T00:00:00Z"
+UNQUOTE = "leave out the quotes"
+QUOTE = "put it in quotes"
+
+
+def known(kind: Kind) -> set[tuple[str, str]]:
+    """Every field of a kind at any depth, with its Go type."""
+
+    def below(go: str) -> Iterator[tuple[str, str]]:
+        for name, child in configuration_fields._STRUCTS.get(go.rpartition("]")[2], {}).items():
+            yield name, child
+            yield from below(child)
+
+    return set(below(kind))
+
+
+def test_the_defaults_of_every_minor_are_taken() -> None:
+    for minor in versions.supported_minors():
+        version = versions.for_minor(minor)
+        assert (minor, list(check(KUBELET, version.kubelet_defaults))) == (minor, [])
+        assert (minor, list(check(KUBE_PROXY, version.kube_proxy_defaults))) == (minor, [])
+
+
+def test_the_two_modules_know_the_same_durations() -> None:
+    for kind in get_args(Kind):
+        found = {name for name, go in known(kind) if go in ("Duration", "TimeOrMetaDuration")}
+        assert found == component_config._DURATIONS & {name for name, _ in known(kind)}
+    assert {name for kind in get_args(Kind) for name, _ in known(kind)} >= component_config._DURATIONS
+
+
+def test_what_vanishes_when_it_is_zero_is_a_scalar() -> None:
+    types = {go for name, go in known(KUBELET) if name in component_config._OMITTED_WHEN_ZERO}
+    assert types == {"string", "bool", "int32", "int64"}
+    assert {name for name, _ in known(KUBELET)} >= component_config._OMITTED_WHEN_ZERO
+
+
+def test_what_vanishes_when_it_is_empty_is_every_list_and_map_of_a_kubelet() -> None:
+    fields = configuration_fields._STRUCTS[KUBELET]
+    found = {name for name, go in fields.items() if go.startswith(("[]", "map["))}
+    assert found == component_config._OMITTED_WHEN_EMPTY
+
+
+def test_a_field_has_one_type() -> None:
+    for struct, types in configuration_fields._TABLE.items():
+        names = " ".join(types.values()).split()
+        assert (struct, sorted(names)) == (struct, sorted(set(names)))
+
+
+def test_every_type_is_a_struct_or_a_scalar() -> None:
+    used = {go.rpartition("]")[2] for fields in configuration_fields._STRUCTS.values() for go in fields.values()}
+    assert used == set(configuration_fields._WANTED) | set(configuration_fields._STRUCTS) - set(get_args(Kind))
+
+
+GOOD: dict[str, Any] = {
+    "string": "",
+    "bool": False,
+    "int32": -(2**31),
+    "int64": 2**63 - 1,
+    "uint32": 2**32 - 1,
+    "float32": 0.5,
+    "float64": 1,
+    "Duration": "-1h2m3.5s",
+    "TimeOrMetaDuration": 5_000_000_000,
+    "Quantity": "1Gi",
+    "Time": "2026-11-23T00:00:00.5+02:00",
+}
+STRANGE: dict[str, Any] = {
+    "string": 1,
+    "bool": "yes",
+    "int32": True,
+    "int64": 1.0,
+    "uint32": -1,
+    "float32": 1e39,
+    "float64": NAN,
+    "Duration": 1,
+    "TimeOrMetaDuration": 1.0,
+    "Quantity": True,
+    "Time": "2026-11-23",
+}
+
+
+def sample(go: str, leaves: dict[str, Any]) -> Any:
+    """A value of a Go type with every field of every struct set."""
+    if go.startswith("[]"):
+        return (sample(go.removeprefix("[]"), leaves),)
+    if go.startswith("map[string]"):
+        return {"a": sample(go.removeprefix("map[string]"), leaves)}
+    if go in leaves:
+        return leaves[go]
+    return {name: sample(child, leaves) for name, child in configuration_fields._STRUCTS[go].items()}
+
+
+def leaf_paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(value, dict):
+        for name, child in value.items():
+            yield from leaf_paths(child, (*path, name))
+    elif isinstance(value, tuple):
+        for index, child in enumerate(value):
+            yield from leaf_paths(child, (*path, index))
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_field_takes_its_type_and_null_and_nothing_else(kind: Kind) -> None:
+    good, strange = sample(kind, GOOD), sample(kind, STRANGE)
+    assert list(check(kind, good)) == []
+    assert list(check(kind, sample(kind, dict.fromkeys(GOOD)))) == []
+    assert list(check(kind, dict.fromkeys(good))) == []
+    assert [fault.path for fault in check(kind, strange)] == list(leaf_paths(strange))
+    assert not any(fault.unknown for fault in check(kind, strange))
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_no_struct_takes_a_scalar(kind: Kind) -> None:
+    structs = [name for name, go in configuration_fields._STRUCTS[kind].items() if go in configuration_fields._STRUCTS]
+    expected = [Fault((name,), "must be a mapping, not a string") for name in structs]
+    assert list(check(kind, dict.fromkeys(structs, "none"))) == expected
+
+
+TAKEN = [
+    (KUBELET, {}),
+    (KUBELET, {"oomScoreAdj": -999, "podPidsLimit": -1, "maxOpenFiles": 2**40}),
+    (KUBELET, {"memoryThrottlingFactor": 0.9}),
+    (KUBELET, {"memoryThrottlingFactor": 1}),
+    (KUBELET, {"syncFrequency": "0"}),
+    (KUBELET, {"clusterDNS": ["10.96.0.10", None], "tlsCurvePreferences": [29, 23]}),
+    (KUBELET, {"evictionHard": {"memory.available": "500Mi", "nodefs.available": None}}),
+    (KUBELET, {"featureGates": {"NodeSwap": True}}),
+    (KUBELET, {"staticPodURLHeader": {"Accept": ("a", "b")}}),
+    (KUBELET, {"logging": {"flushFrequency": "5s", "vmodule": [{"filePattern": "http*", "verbosity": 4}]}}),
+    (KUBELET, {"logging": {"options": {"text": {"splitStream": True, "infoBufferSize": 65536}}}}),
+    (KUBELET, {"reservedMemory": [{"numaNode": 0, "limits": {"memory": "1.5Gi", "hugepages-2Mi": 1e9}}]}),
+    (KUBELET, {"registerWithTaints": [{"key": "a", "effect": "NoSchedule", "timeAdded": "2026-11-23T00:00:00Z"}]}),
+    (KUBELET, {"crashLoopBackOff": {"maxContainerRestartPeriod": "1m"}, "userNamespaces": {"idsPerPod": 65536}}),
+    (KUBE_PROXY, {"mode": "ipvs", "ipvs": {"scheduler": "lc", "strictARP": True, "excludeCIDRs": ["10.0.0.0/8"]}}),
+    (KUBE_PROXY, {"clientConnection": {"qps": 7.5, "burst": 10}, "windowsRunAsService": True}),
+    (KUBE_PROXY, {"conntrack": {"tcpBeLiberal": True, "maxPerCore": 0, "udpStreamTimeout": "3m"}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), TAKEN, ids=str)
+def test_taken(kind: Kind, fields: dict[str, Any]) -> None:
+    assert list(check(kind, fields)) == []
+
+
+def at(*path: str | int) -> tuple[str | int, ...]:
+    return path
+
+
+REFUSED: list[tuple[Kind, Any, list[Fault]]] = [
+    # whole numbers
+    (KUBELET, {"maxPods": "lots"}, [Fault(at("maxPods"), "must be a whole number, not a string")]),
+    (KUBELET, {"maxPods": "200"}, [Fault(at("maxPods"), "must be a whole number, not a string", UNQUOTE)]),
+    (KUBELET, {"maxPods": True}, [Fault(at("maxPods"), "must be a whole number, not the boolean true")]),
+    (KUBELET, {"maxPods": 2.5}, [Fault(at("maxPods"), "must be a whole number, not the number 2.5")]),
+    (KUBELET, {"maxPods": 2.0}, [Fault(at("maxPods"), "must be a whole number, not the number 2.0")]),
+    (KUBELET, {"maxPods": NAN}, [Fault(at("maxPods"), "must be a whole number, not the number nan")]),
+    (KUBELET, {"maxPods": [1]}, [Fault(at("maxPods"), "must be a whole number, not a list")]),
+    (KUBELET, {"maxPods": {}}, [Fault(at("maxPods"), "must be a whole number, not a mapping")]),
+    (KUBELET, {"maxPods": 2**31}, [Fault(at("maxPods"), INT32)]),
+    (KUBELET, {"oomScoreAdj": -(2**31) - 1}, [Fault(at("oomScoreAdj"), INT32)]),
+    (KUBELET, {"podPidsLimit": 2**63}, [Fault(at("podPidsLimit"), INT64)]),
+    (KUBELET, {"podPidsLimit": 2**20000}, [Fault(at("podPidsLimit"), INT64)]),
+    (KUBELET, {"logging": {"verbosity": -1}}, [Fault(at("logging", "verbosity"), UINT32)]),
+    # numbers
+    (KUBELET, {"memoryThrottlingFactor": NAN}, [Fault(at("memoryThrottlingFactor"), "must be a finite number")]),
+    (KUBELET, {"memoryThrottlingFactor": -INFINITY}, [Fault(at("memoryThrottlingFactor"), "must be a finite number")]),
+    (KUBELET, {"memoryThrottlingFactor": 10**400}, [Fault(at("memoryThrottlingFactor"), "must be a finite number")]),
+    (
+        KUBELET,
+        {"memoryThrottlingFactor": "0.9"},
+        [Fault(at("memoryThrottlingFactor"), "must be a number, not a string", UNQUOTE)],
+    ),
+    (
+        KUBELET,
+        {"memoryThrottlingFactor": False},
+        [Fault(at("memoryThrottlingFactor"), "must be a number, not the boolean false")],
+    ),
+    (
+        KUBE_PROXY,
+        {"clientConnection": {"qps": 1e39}},
+        [Fault(at("clientConnection", "qps"), "must be a finite number")],
+    ),
+    # true or false
+    (KUBELET, {"failSwapOn": 0}, [Fault(at("failSwapOn"), "must be true or false, not the number 0")]),
+    (KUBELET, {"failSwapOn": "maybe"}, [Fault(at("failSwapOn"), "must be true or false, not a string")]),
+    (KUBELET, {"failSwapOn": "false"}, [Fault(at("failSwapOn"), "must be true or false, not a string", UNQUOTE)]),
+    (KUBELET, {"failSwapOn": "1"}, [Fault(at("failSwapOn"), "must be true or false, not a string")]),
+    (
+        KUBELET,
+        {"featureGates": {"NodeSwap": "yes", "MemoryQoS": 1}},
+        [
+            Fault(at("featureGates", "NodeSwap"), "must be true or false, not a string"),
+            Fault(at("featureGates", "MemoryQoS"), "must be true or false, not the number 1"),
+        ],
+    ),
+    # strings
+    (KUBELET, {"clusterDomain": ["a"]}, [Fault(at("clusterDomain"), "must be a string, not a list")]),
+    (KUBELET, {"cgroupDriver": {"a": "b"}}, [Fault(at("cgroupDriver"), "must be a string, not a mapping")]),
+    (KUBELET, {"clusterDomain": True}, [Fault(at("clusterDomain"), "must be a string, not the boolean true", QUOTE)]),
+    (KUBELET, {"clusterDomain": 2**20000}, [Fault(at("clusterDomain"), "must be a string, not a huge number", QUOTE)]),
+    (
+        KUBELET,
+        {"systemReserved": {"cpu": 1, "memory": "1Gi"}},
+        [Fault(at("systemReserved", "cpu"), "must be a string, not the number 1", QUOTE)],
+    ),
+    # durations
+    (
+        KUBELET,
+        {"syncFrequency": 5},
+        [Fault(at("syncFrequency"), f"{DURATION}, not the number 5", "add the unit, for example 5s")],
+    ),
+    (
+        KUBELET,
+        {"syncFrequency": 0.5},
+        [Fault(at("syncFrequency"), f"{DURATION}, not the number 0.5", "add the unit, for example 0.5s")],
+    ),
+    (KUBELET, {"syncFrequency": "10"}, [Fault(at("syncFrequency"), DURATION, "add the unit, for example 10s")]),
+    (KUBELET, {"syncFrequency": "1d"}, [Fault(at("syncFrequency"), DURATION)]),
+    (KUBELET, {"syncFrequency": "10 s"}, [Fault(at("syncFrequency"), DURATION)]),
+    (KUBELET, {"syncFrequency": ""}, [Fault(at("syncFrequency"), DURATION)]),
+    (KUBELET, {"syncFrequency": "3000000h"}, [Fault(at("syncFrequency"), DURATION)]),
+    (KUBELET, {"syncFrequency": True}, [Fault(at("syncFrequency"), f"{DURATION}, not the boolean true")]),
+    (KUBELET, {"syncFrequency": NAN}, [Fault(at("syncFrequency"), f"{DURATION}, not the number nan")]),
+    (KUBELET, {"syncFrequency": 2**20000}, [Fault(at("syncFrequency"), f"{DURATION}, not a huge number")]),
+    (KUBELET, {"syncFrequency": 2**63}, [Fault(at("syncFrequency"), f"{DURATION}, not the number {2**63}")]),
+    (KUBELET, {"syncFrequency": ["10s"]}, [Fault(at("syncFrequency"), f"{DURATION}, not a list")]),
+    (
+        KUBE_PROXY,
+        {"conntrack": {"tcpCloseWaitTimeout": "1h", "udpTimeout": "30"}},
+        [Fault(at("conntrack", "udpTimeout"), DURATION, "add the unit, for example 30s")],
+    ),
+    (KUBELET, {"logging": {"flushFrequency": "5"}}, [Fault(at("logging", "flushFrequency"), FLUSH)]),
+    (KUBELET, {"logging": {"flushFrequency": 2**63}}, [Fault(at("logging", "flushFrequency"), INT64)]),
+    (
+        KUBELET,
+        {"logging": {"flushFrequency": 5.0}},
+        [Fault(at("logging", "flushFrequency"), f"{FLUSH}, not the number 5.0")],
+    ),
+    # quantities and times
+    (
+        KUBELET,
+        {"reservedMemory": [{"numaNode": 0}, {"numaNode": "1", "limits": {"memory": "1GB", "cpu": NAN, "a": True}}]},
+        [
+            Fault(at("reservedMemory", 1, "numaNode"), "must be a whole number, not a string", UNQUOTE),
+            Fault(at("reservedMemory", 1, "limits", "memory"), QUANTITY),
+            Fault(at("reservedMemory", 1, "limits", "cpu"), f"{QUANTITY}, not the number nan"),
+            Fault(at("reservedMemory", 1, "limits", "a"), f"{QUANTITY}, not the boolean true"),
+        ],
+    ),
+    (
+        KUBE_PROXY,
+        {"logging": {"options": {"json": {"infoBufferSize": {}, "splitStream": "true"}}}},
+        [
+            Fault(at("logging", "options", "json", "infoBufferSize"), f"{QUANTITY}, not a mapping"),
+            Fault(at("logging", "options", "json", "splitStream"), "must be true or false, not a string", UNQUOTE),
+        ],
+    ),
+    (
+        KUBELET,
+        {"registerWithTaints": [{"key": "a", "value": 1, "timeAdded": "2026-13-01T00:00:00Z"}, {"timeAdded": 2026}]},
+        [
+            Fault(at("registerWithTaints", 0, "value"), "must be a string, not the number 1", QUOTE),
+            Fault(at("registerWithTaints", 0, "timeAdded"), TIME),
+            Fault(at("registerWithTaints", 1, "timeAdded"), f"{TIME}, not the number 2026"),
+        ],
+    ),
+    # lists and mappings
+    (KUBELET, {"clusterDNS": "10.96.0.10"}, [Fault(at("clusterDNS"), "must be a list of strings, not a string")]),
+    (KUBELET, {"clusterDNS": {}}, [Fault(at("clusterDNS"), "must be a list of strings, not a mapping")]),
+    (
+        KUBELET,
+        {"clusterDNS": ("10.96.0.10", 10, ("a",))},
+        [
+            Fault(at("clusterDNS", 1), "must be a string, not the number 10", QUOTE),
+            Fault(at("clusterDNS", 2), "must be a string, not a list"),
+        ],
+    ),
+    (
+        KUBELET,
+        {"tlsCurvePreferences": 29},
+        [Fault(at("tlsCurvePreferences"), "must be a list of whole numbers, not the number 29")],
+    ),
+    (KUBELET, {"tlsCurvePreferences": [2**31]}, [Fault(at("tlsCurvePreferences", 0), INT32)]),
+    (
+        KUBELET,
+        {"reservedMemory": {"numaNode": 0}},
+        [Fault(at("reservedMemory"), "must be a list of mappings, not a mapping")],
+    ),
+    (
+        KUBELET,
+        {"registerWithTaints": ["a=b:NoSchedule"]},
+        [Fault(at("registerWithTaints", 0), "must be a mapping, not a string")],
+    ),
+    (KUBELET, {"evictionHard": ["memory"]}, [Fault(at("evictionHard"), "must be a mapping, not a list")]),
+    (
+        KUBELET,
+        {"staticPodURLHeader": {"Accept": "a", "Age": [1]}},
+        [
+            Fault(at("staticPodURLHeader", "Accept"), "must be a list of strings, not a string"),
+            Fault(at("staticPodURLHeader", "Age", 0), "must be a string, not the number 1", QUOTE),
+        ],
+    ),
+    (KUBE_PROXY, {"ipvs": True}, [Fault(at("ipvs"), "must be a mapping, not the boolean true")]),
+    # unknown fields
+    (KUBELET, {"maxPodz": 200}, [Fault(at("maxPodz"), f"unknown field of {KUBELET}", "did you mean maxPods?", True)]),
+    (KUBELET, {"MaxPods": 200}, [Fault(at("MaxPods"), f"unknown field of {KUBELET}", "did you mean maxPods?", True)]),
+    (KUBELET, {"maxPodz": None}, [Fault(at("maxPodz"), f"unknown field of {KUBELET}", "did you mean maxPods?", True)]),
+    (KUBELET, {"zzz": {"a": [1]}}, [Fault(at("zzz"), f"unknown field of {KUBELET}", None, True)]),
+    (KUBELET, {"": 1}, [Fault(at(""), f"unknown field of {KUBELET}", None, True)]),
+    (KUBE_PROXY, {"maxPods": 200}, [Fault(at("maxPods"), f"unknown field of {KUBE_PROXY}", None, True)]),
+    (
+        KUBELET,
+        {"authentication": {"webhok": {}, "anonymous": {"enable": True, "enabled": "no"}}},
+        [
+            Fault(at("authentication", "webhok"), f"unknown field of {KUBELET}", "did you mean webhook?", True),
+            Fault(
+                at("authentication", "anonymous", "enable"),
+                f"unknown field of {KUBELET}",
+                "did you mean enabled?",
+                True,
+            ),
+            Fault(at("authentication", "anonymous", "enabled"), "must be true or false, not a string"),
+        ],
+    ),
+    (
+        KUBELET,
+        {"shutdownGracePeriodByPodPriority": [{"priority": 1, "shutdownGracePeriod": 10}]},
+        [
+            Fault(
+                at("shutdownGracePeriodByPodPriority", 0, "shutdownGracePeriod"),
+                f"unknown field of {KUBELET}",
+                "did you mean shutdownGracePeriodSeconds?",
+                True,
+            )
+        ],
+    ),
+    (
+        KUBE_PROXY,
+        {"ipvs": {"strictArp": True}},
+        [Fault(at("ipvs", "strictArp"), f"unknown field of {KUBE_PROXY}", "did you mean strictARP?", True)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "expected"), REFUSED)
+def test_refused(kind: Kind, fields: dict[str, Any], expected: list[Fault]) -> None:
+    assert list(check(kind, fields)) == expected
+
+
+def test_all_faults_are_found_in_the_order_of_the_fields() -> None:
+    fields = {"port": "x", "maxPods": 110, "clusterDNS": [1, "a", 2], "zzz": 1, "address": 1}
+    found = [fault.path for fault in check(KUBELET, fields)]
+    assert found == [("port",), ("clusterDNS", 0), ("clusterDNS", 2), ("zzz",), ("address",)]
+
+
+def test_no_string_is_repeated() -> None:
+    secret = "Bearer s3cr3t"
+    for kind in get_args(Kind):
+        fields = dict.fromkeys(configuration_fields._STRUCTS[kind], secret)
+        assert secret not in str([(fault.message, fault.hint) for fault in check(kind, fields)])
+    header = {"staticPodURLHeader": {"Authorization": secret}}
+    message = "must be a list of strings, not a string"
+    assert list(check(KUBELET, header)) == [Fault(("staticPodURLHeader", "Authorization"), message)]
