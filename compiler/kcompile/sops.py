@@ -303,6 +303,10 @@ def _skeleton(document: Mapping[str, Any]) -> _Skeleton:
     return _Skeleton(parts, tuple(secrets), regex, digest.hexdigest().upper().encode(), document)
 
 
+_HOLE = "ENC[]"
+"""Stands for a token in the text that all binary documents share; no recipient and no envelope holds it."""
+
+
 class Sealer:
     """Seals documents under one data key, the same bytes each time.
 
@@ -320,7 +324,17 @@ class Sealer:
         self._yaml_age = yamlfmt.dump_sops(
             {"sops": {"age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes]}}
         )
-        self._json_age = [{"recipient": e.recipient, "enc": e.enc} for e in envelopes]
+        binary = {
+            "data": _HOLE,
+            "sops": {
+                "age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes],
+                "lastmodified": lastmodified,
+                "mac": _HOLE,
+                "unencrypted_suffix": "_unencrypted",
+                "version": FORMAT_VERSION,
+            },
+        }
+        self._binary = (json.dumps(binary, indent="\t", ensure_ascii=False) + "\n").split(_HOLE)
 
     def _seal(self, path: str, aad: bytes, plaintext: bytes) -> str:
         if not plaintext:
@@ -349,17 +363,9 @@ class Sealer:
         """A whole file as a SOPS binary document. The content must be UTF-8 text, as PEM files and scripts are."""
         plaintext = content.reveal()
         mac = hashlib.sha512(plaintext).hexdigest().upper().encode()
-        document = {
-            "data": self._seal(path, b"data:", plaintext),
-            "sops": {
-                "age": self._json_age,
-                "lastmodified": self._lastmodified,
-                "mac": self._seal(path, self._lastmodified.encode(), mac),
-                "unencrypted_suffix": "_unencrypted",
-                "version": FORMAT_VERSION,
-            },
-        }
-        return (json.dumps(document, indent="\t", ensure_ascii=False) + "\n").encode()
+        head, middle, tail = self._binary
+        data = self._seal(path, b"data:", plaintext)
+        return f"{head}{data}{middle}{self._seal(path, self._lastmodified.encode(), mac)}{tail}".encode()
 
 
 def new_data_key() -> Secret:
