@@ -85,6 +85,13 @@ def files_below(directory: Path) -> dict[str, bytes]:
     }
 
 
+def files_of_host(directory: Path) -> list[Path]:
+    """Every file of a rendered host, by the name it is asked for: of a link and what it leads to, the link."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    behind = {path.resolve() for path in files if path.is_symlink()}
+    return [path for path in files if path.is_symlink() or path.resolve() not in behind]
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A directory with one cluster in it: c.yaml, c.secrets.yaml, and the identity that opens it."""

@@ -34,6 +34,7 @@ from conftest import (
     MakeCluster,
     clean_environment,
     files_below,
+    files_of_host,
     run,
     succeed,
     tool,
@@ -323,7 +324,7 @@ def test_a_host_may_be_called_as_the_tree_calls_its_own_folders(make_cluster: Ma
     for node in nodes:
         target = workspace.path / "rendered" / str(node["name"])
         succeed(workspace.run("render", workspace.tree, str(node["name"]), "--to", target))
-        got[node["name"]] = sorted(files_below(target))
+        got[node["name"]] = sorted(str(path.relative_to(target)) for path in files_of_host(target))
     assert got == {
         node["name"]: [
             "etc/kubernetes/kubelet.conf",

@@ -31,7 +31,7 @@ from kcompile.keyring import Keyring, Leaf, leaves
 from kcompile.manifest import ClusterSecrets
 from kcompile.secret import Secret
 
-from conftest import ALICE, EXAMPLES, ROOT, MakeCluster, run, succeed, tool
+from conftest import ALICE, EXAMPLES, ROOT, MakeCluster, files_of_host, run, succeed, tool
 
 ISSUED_AT = datetime(2026, 11, 23, tzinfo=UTC)
 HOSTS = {
@@ -84,7 +84,7 @@ def pairs(rendered: Path) -> dict[str, dict[str, Pair]]:
     split = rendered.parent / "split"
     found: dict[str, dict[str, Pair]] = {cluster: {} for cluster in EXAMPLES}
     for cluster in EXAMPLES:
-        for path in sorted(p for p in (rendered / cluster).rglob("*") if p.is_file()):
+        for path in files_of_host(rendered / cluster):
             label = str(path.relative_to(rendered / cluster))
             if path.suffix == ".crt" and not label.endswith("ca.crt"):
                 found[cluster][label] = Pair(path, path.with_suffix(".key"))
@@ -872,9 +872,7 @@ FILES = {
 
 
 def modes_below(directory: Path) -> dict[str, str]:
-    return {
-        str(p.relative_to(directory)): f"{p.stat().st_mode & 0o7777:04o}" for p in directory.rglob("*") if p.is_file()
-    }
+    return {str(p.relative_to(directory)): f"{p.stat().st_mode & 0o7777:04o}" for p in files_of_host(directory)}
 
 
 @pytest.mark.parametrize(("cluster", "host"), FILES)
@@ -900,7 +898,7 @@ def test_workers_hold_no_private_key_but_their_kubelets(rendered: Path) -> None:
     assert sorted(powerful) == ["ca.key", "front-proxy-ca.key", "sa.key"]  # etcd's is called ca.key too
     got = {}
     for host in (*BOOTSTRAPPING, *ISSUED):
-        for path in (p for p in (rendered / "prod" / host).rglob("*") if p.is_file()):
+        for path in files_of_host(rendered / "prod" / host):
             text = path.read_text()
             opened = text + "".join(
                 base64.b64decode(word).decode("utf-8", "replace") for word in re.findall(r"-data: (\S+)", text)

@@ -94,8 +94,10 @@ CONTROL_PLANE = EVERY_HOST | {
     "etc/kubernetes/pki/sa.key": "0o600",
     "etc/kubernetes/pki/sa.pub": "0o600",  # as kubeadm writes it
     "etc/kubernetes/scheduler.conf": "0o600",
-    "var/lib/kubelet/pki/kubelet-client-current.pem": "0o600",
+    "var/lib/kubelet/pki/kubelet-client-2026-11-23-00-00-00.pem": "0o600",
 }
+DATED = "-2026-11-23-00-00-00"
+"""How what the kubelet rotates is named; kubelet-client-current.pem is a link to it."""
 WANTED = {
     "cp-1": CONTROL_PLANE | {"etc/kubernetes/super-admin.conf": "0o600"},
     "cp-2": CONTROL_PLANE,
@@ -107,7 +109,7 @@ WANTED = {
     "s-1": EVERY_HOST
     | {
         "etc/kubernetes/kubelet.conf": "0o600",
-        "var/lib/kubelet/pki/kubelet-client-current.pem": "0o600",
+        "var/lib/kubelet/pki/kubelet-client-2026-11-23-00-00-00.pem": "0o600",
         "var/lib/kubelet/pki/kubelet.crt": "0o644",
         "var/lib/kubelet/pki/kubelet.key": "0o600",
     },
@@ -162,7 +164,7 @@ def test_what_is_not_sealed_is_written_as_it_stands_and_what_is_sealed_is_opened
     expected = {path: entry[2] for path, entry in snapshot(plain).items() if entry[0] == "file"}
     assert {path: content for path, content in found.items() if path in expected} == expected
     opened = {path: content for path, content in found.items() if path not in expected}
-    assert sorted(opened) == sorted(modes(sealed))
+    assert sorted(opened) == sorted(path.replace("client-current", f"client{DATED}") for path in modes(sealed))
     assert [path for path, content in opened.items() if b"ENC[" in content or b"sops" in content] == []
     keys = {path: content.partition(b"\n")[0] for path, content in opened.items() if path.endswith(".key")}
     assert set(keys.values()) <= {b"-----BEGIN EC PRIVATE KEY-----"}
@@ -172,7 +174,7 @@ def test_what_is_not_sealed_is_written_as_it_stands_and_what_is_sealed_is_opened
 def test_host_json_says_what_is_rendered(render: Callable[..., Run], here: Path) -> None:
     assert render("cp-1").code == 0
     listed = json.loads((here / "prod" / "hosts" / "cp-1" / "host.json").read_text())["files"]
-    assert {entry["path"]: oct(int(entry["mode"], 8)) for entry in listed} == {
+    assert {entry.get("target", entry["path"]): oct(int(entry["mode"], 8)) for entry in listed} == {
         f"/{path}": mode for path, mode in modes(here / "to").items()
     }
 
@@ -191,6 +193,32 @@ def test_the_tree_itself_is_no_place_for_plain_text(render: Callable[..., Run], 
 
 
 # --- where it is written --------------------------------------------------------------------------
+
+
+def test_what_the_kubelet_rotates_is_a_link(render: Callable[..., Run], here: Path) -> None:
+    """The kubelet's certificate store refuses to rotate where kubelet-client-current.pem is a file."""
+    pki = here / "to" / "var" / "lib" / "kubelet" / "pki"
+    pki.mkdir(parents=True)
+    (pki / "kubelet-client-current.pem").write_text("a file\n")
+    for _ in range(2):
+        assert render("s-1").code == 0
+        assert os.readlink(pki / "kubelet-client-current.pem") == f"kubelet-client{DATED}.pem"
+        assert (pki / "kubelet-client-current.pem").read_text().count("-----BEGIN") == 2
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/etc/passwd", "/var/lib/kubelet/pki/..", "/var/lib/kubelet/pki/", "kubelet.pem", "/var/lib/kubelet/pki/../x", 5],
+)
+def test_link_that_leads_elsewhere_is_refused(target: object, render: Callable[..., Run], here: Path) -> None:
+    forge(here, "hosts/s-1/sealed/var/lib/kubelet/pki/kubelet-client-current.pem", target=target)
+    expect_nothing_written(render("s-1"), here, 2, "prod/kcompile.json:1:1: is no tree manifest of kcompile\n")
+
+
+@pytest.mark.parametrize("mode", ["0644", "0755"])
+def test_key_that_others_could_read_is_refused(mode: str, render: Callable[..., Run], here: Path) -> None:
+    forge(here, KEY, mode=mode)
+    expect_nothing_written(render("cp-1"), here, 2, "prod/kcompile.json:1:1: is no tree manifest of kcompile\n")
 
 
 def test_second_render_gives_the_same(render: Callable[..., Run], here: Path) -> None:
@@ -328,8 +356,10 @@ def test_nothing_is_there_in_part_or_for_others_to_read_at_any_moment(
         found = snapshot(here / "to") if (here / "to").exists() else {}
         pending = [path for path in found if Path(path).name.startswith(".kcompile-")]
         kind, _, target = hint[1].partition(" ")
-        mode = WANTED[host][target.removeprefix("to/")] if kind == "rename" else "0o600"
-        assert [found.pop(path)[:2] for path in pending] == [("file", mode)] * (kind in IN_WRITING), hint
+        wanted_there = ("file", "0o600")
+        if kind == "rename":
+            wanted_there = wanted[target.removeprefix("to/")][:2]
+        assert [found.pop(path)[:2] for path in pending] == [wanted_there] * (kind in IN_WRITING), hint
         assert found.items() <= wanted.items(), hint
 
 
@@ -467,7 +497,13 @@ def claim(here: Path, path: str, content: bytes = b"outside\n") -> None:
     document = json.loads(manifest.read_text())
     digest = hashlib.sha256(content).hexdigest()
     document["files"].append(
-        {"path": path, "sha256": digest, "mode": "0644", "owner": "root:root", "policy": "managed"}
+        {
+            "path": path,
+            "sha256": digest,
+            "mode": "0600" if "admin" in path else "0644",
+            "owner": "root:root",
+            "policy": "managed",
+        }
     )
     manifest.write_text(json.dumps(document))
 

@@ -13,13 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ALICE, ALL_EXAMPLES, clean_environment, files_below, kcompile, run, succeed, tool
+from conftest import ALICE, ALL_EXAMPLES, clean_environment, files_below, files_of_host, kcompile, run, succeed, tool
 
 
 def modes_below(directory: Path) -> dict[str, str]:
-    return {
-        str(p.relative_to(directory)): oct(stat.S_IMODE(p.stat().st_mode)) for p in directory.rglob("*") if p.is_file()
-    }
+    return {str(p.relative_to(directory)): oct(stat.S_IMODE(p.stat().st_mode)) for p in files_of_host(directory)}
 
 
 def rendered(examples: Path, target: Path, *what: str) -> Path:
@@ -67,6 +65,12 @@ def test_install_puts_every_file_where_it_belongs(host: str, examples: Path, tmp
     install(examples, host, root, "--from", opened)
     assert files_below(root) == files_below(opened)
     assert modes_below(root) == modes_below(opened)
+    links = {
+        directory: [(str(p.relative_to(directory)), os.readlink(p)) for p in directory.rglob("*") if p.is_symlink()]
+        for directory in (root, opened)
+    }
+    link = ("var/lib/kubelet/pki/kubelet-client-current.pem", "kubelet-client-2026-11-23-00-00-00.pem")
+    assert links == dict.fromkeys(links, [link] if host != "w-1" else [])
     assert install(examples, host, root, "--from", opened) == "0 files changed\n"
     managed, created = root / "var/lib/kubelet/config.yaml", root / "var/lib/kubelet/pki/kubelet-client-current.pem"
     before = managed.read_bytes()

@@ -11,7 +11,7 @@ from cryptography import x509
 
 from kcompile import names, versions
 
-from conftest import MakeCluster, Workspace
+from conftest import MakeCluster, Workspace, files_of_host
 
 
 def pod(host: Path, name: str) -> dict[str, Any]:
@@ -367,7 +367,7 @@ def test_issued_kubelets_serve_with_a_certificate_of_the_cluster(make_cluster: M
     )
     certificate = x509.load_pem_x509_certificate((static / "var/lib/kubelet/pki/kubelet.crt").read_bytes())
     assert certificate.subject.rfc4514_string() == "CN=system:node:s-1,O=system:nodes"
-    assert sorted(p.name for p in (static / "var/lib/kubelet/pki").iterdir()) == [
+    assert sorted(p.name for p in files_of_host(static / "var/lib/kubelet/pki")) == [
         "kubelet-client-current.pem",
         "kubelet.crt",
         "kubelet.key",
@@ -375,7 +375,7 @@ def test_issued_kubelets_serve_with_a_certificate_of_the_cluster(make_cluster: M
     rotating = workspace.render("s-2")
     config = yaml.safe_load((rotating / "var/lib/kubelet/config.yaml").read_text())
     assert (config.get("tlsCertFile"), config["serverTLSBootstrap"]) == (None, True)
-    assert sorted(p.name for p in (rotating / "var/lib/kubelet/pki").iterdir()) == [
+    assert sorted(p.name for p in files_of_host(rotating / "var/lib/kubelet/pki")) == [
         "kubelet-client-current.pem",
         "kubelet-server-current.pem",
     ]

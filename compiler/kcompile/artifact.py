@@ -49,6 +49,8 @@ class Artifact:
     host: str | None = None
     mode: int = PUBLIC_MODE
     policy: Policy = Policy.MANAGED
+    target: str | None = None
+    """Where the bytes are to stand on the host, if ``path`` is to be a symbolic link to them."""
 
     @property
     def tree_path(self) -> str:
@@ -75,3 +77,4 @@ class TreeFile:
     sha256: str
     mode: int = PUBLIC_MODE
     policy: Policy = Policy.MANAGED
+    target: str | None = None

@@ -30,6 +30,7 @@ class Credential:
 
     certificate: bytes
     key: Secret
+    not_before: datetime
     not_after: datetime
 
 
@@ -245,7 +246,10 @@ class Keyring:
         if leaf not in self._issued:
             certificate, key = self._issue(leaf)
             self._issued[leaf] = Credential(
-                pki.certificate_pem(certificate), pki.key_pem(key), certificate.not_valid_after_utc
+                pki.certificate_pem(certificate),
+                pki.key_pem(key),
+                certificate.not_valid_before_utc,
+                certificate.not_valid_after_utc,
             )
         return self._issued[leaf]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from kcompile import identities, sops, store, yamlfmt, yamlread
 from kcompile.artifact import PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE
 from kcompile.errors import Position, Problem, SecretsError, SpecError
 from kcompile.secret import Secret
+from kcompile.store import Opened
 
 _SEALED = re.compile(r"admin/|cluster/sealed/|hosts/[^/]+/sealed/")
 _MODES = {f"{mode:04o}": mode for mode in (PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE)}
@@ -24,6 +26,19 @@ class _Entry:
     path: str
     sha256: str
     mode: int
+    target: str | None
+
+
+def _entry(file: Mapping[str, object]) -> _Entry:
+    """An entry of the manifest. A target is beside its link; sealed files are for their owner alone."""
+    path, mode, target = str(file["path"]), _MODES[str(file["mode"])], file.get("target")
+    if _SEALED.match(path) and mode & 0o077:
+        raise ValueError(path)
+    if target is not None:
+        directory, name = os.path.split(str(target))
+        if directory != os.path.dirname(f"/{path.split('/', 3)[-1]}") or name in ("", ".", ".."):
+            raise ValueError(path)
+    return _Entry(path, str(file["sha256"]), mode, None if target is None else str(target))
 
 
 class Tree:
@@ -38,13 +53,13 @@ class Tree:
             files = manifest["files"]
             if not isinstance(files, list):
                 raise TypeError
-            self._entries = [_Entry(str(f["path"]), str(f["sha256"]), _MODES[f["mode"]]) for f in files]
-        except (KeyError, TypeError, ValueError):
+            self._entries = [_entry(file) for file in files]
+        except (AttributeError, KeyError, TypeError, ValueError):
             position = Position(str(root / "kcompile.json"), 1, 1)
             raise SpecError(Problem("is no tree manifest of kcompile", position=position)) from None
 
-    def host(self, name: str) -> Iterator[tuple[str, bytes, int]]:
-        """A host's files as (path below /, content, mode). Raises KcompileError."""
+    def host(self, name: str) -> Iterator[Opened]:
+        """A host's files, with their paths below /. Raises KcompileError."""
         known = sorted({e.path.split("/")[1] for e in self._entries if e.path.startswith("hosts/")})
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
@@ -54,9 +69,11 @@ class Tree:
             prefix = f"hosts/{name}/{branch}"
             for entry in self._entries:
                 if entry.path.startswith(prefix):
-                    yield entry.path.removeprefix(prefix), self._content(entry), entry.mode
+                    path = entry.path.removeprefix(prefix)
+                    target = entry.target.removeprefix("/") if entry.target else None
+                    yield Opened(path, self._content(entry), entry.mode, target)
 
-    def cluster(self) -> Iterator[tuple[str, bytes, int]]:
+    def cluster(self) -> Iterator[Opened]:
         """The cluster's objects and what goes with them, sealed ones beside the others."""
         for entry in self._entries:
             if entry.path.startswith(_CLUSTER):
@@ -64,13 +81,13 @@ class Tree:
                 content = self._content(entry)
                 if path == "kustomization.yaml":
                     content = content.replace(b"- sealed/", b"- ")
-                yield path.removeprefix("sealed/"), content, entry.mode
+                yield Opened(path.removeprefix("sealed/"), content, entry.mode)
 
-    def admin(self) -> Iterator[tuple[str, bytes, int]]:
+    def admin(self) -> Iterator[Opened]:
         """The operator's kubeconfigs."""
         for entry in self._entries:
             if entry.path.startswith(_ADMIN):
-                yield entry.path.removeprefix(_ADMIN), self._content(entry), entry.mode
+                yield Opened(entry.path.removeprefix(_ADMIN), self._content(entry), entry.mode)
 
     def _content(self, entry: _Entry) -> bytes:
         content = store.read(self._root, entry.path, entry.sha256)

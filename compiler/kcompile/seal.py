@@ -17,4 +17,4 @@ def seal(artifact: Artifact, sealer: Sealer) -> TreeFile:
         data = sealer.binary(path, content.content)
     else:
         data = content
-    return TreeFile(path, data, hashlib.sha256(data).hexdigest(), artifact.mode, artifact.policy)
+    return TreeFile(path, data, hashlib.sha256(data).hexdigest(), artifact.mode, artifact.policy, artifact.target)

@@ -14,8 +14,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -396,21 +396,37 @@ def read(root: Path, path: str, sha256: str) -> bytes:
     return content
 
 
-def write_rendered(directory: Path, files: Iterable[tuple[str, bytes, int]]) -> None:
-    """Write opened files (path, content, mode) below a directory, each in one step. Raises OutputError."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file in plain text. With a ``target`` the bytes go there, and ``path`` becomes a link to it."""
+
+    path: str
+    content: bytes
+    mode: int
+    target: str | None = None
+
+
+def write_rendered(directory: Path, files: Iterable[Opened]) -> None:
+    """Write opened files below a directory, each in one step. Raises OutputError."""
     umask = os.umask(0o022)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with filesystem.locked(directory):
-            for path, content, mode in files:
-                _write_rendered(directory, path, content, mode)
+            for file in files:
+                with _placing(directory, file.target or file.path) as pending:
+                    _write_pending(pending, file.content, file.mode)
+                if file.target is not None:
+                    with _placing(directory, file.path) as pending:
+                        pending.symlink_to(os.path.basename(file.target))
     except OSError as error:
         raise _failed(error.filename or directory, error, "cannot write") from None
     finally:
         os.umask(umask)
 
 
-def _write_rendered(directory: Path, path: str, content: bytes, mode: int) -> None:
+@contextmanager
+def _placing(directory: Path, path: str) -> Iterator[Path]:
+    """A name to make something under, which then goes to its place below a directory."""
     target = directory
     for part in path.split("/")[:-1]:
         target = target / part
@@ -424,7 +440,7 @@ def _write_rendered(directory: Path, path: str, content: bytes, mode: int) -> No
     pending = target.with_name(f".kcompile-{target.name}")
     pending.unlink(missing_ok=True)
     try:
-        _write_pending(pending, content, mode)
+        yield pending
         os.replace(pending, target)
     except BaseException:
         pending.unlink(missing_ok=True)

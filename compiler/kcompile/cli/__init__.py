@@ -442,7 +442,7 @@ def csr(spec: str, style: str) -> None:
             opened = secretsfile.open_file(target, os.environ, hint)
         keyring = Keyring(cluster, opened.secrets)
         requests = [
-            (f"{leaf.key_name}.csr", request_pem(keyring.signing_request(leaf)), 0o644)
+            store.Opened(f"{leaf.key_name}.csr", request_pem(keyring.signing_request(leaf)), 0o644)
             for leaf in stored_leaves(cluster, opened.secrets)
             if signs_elsewhere(opened.secrets, leaf.authority)
         ]

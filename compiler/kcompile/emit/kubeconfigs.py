@@ -22,8 +22,9 @@ from kcompile.keyring import (
 )
 from kcompile.secret import Secret
 
-KUBELET_CLIENT = f"{KUBELET_PKI}/kubelet-client-current.pem"
-KUBELET_SERVER = f"{KUBELET_PKI}/kubelet-server-current.pem"
+KUBELET_CLIENT = f"{KUBELET_PKI}/kubelet-client"
+KUBELET_SERVER = f"{KUBELET_PKI}/kubelet-server"
+_CURRENT = "-current.pem"
 _TOKEN_USER = "tls-bootstrap-token-user"
 _USER_OF_FILE = {
     "admin.conf": "kubernetes-admin",
@@ -63,9 +64,15 @@ def _client(credential: Credential) -> dict[str, Any]:
     }
 
 
-def _pair(credential: Credential) -> SealedBinary:
-    """A certificate and its key in one file, as the kubelet's certificate store keeps them."""
-    return SealedBinary(Secret(credential.certificate + credential.key.reveal()))
+def _rotatable(name: str, credential: Credential, host: Host) -> Artifact:
+    """A certificate and its key in one file, as the kubelet's certificate store keeps them.
+
+    It is named by its date, and what the kubelet reads is a link to it: the store refuses to rotate where a file stands
+    instead (client-go, ``util/certificate/certificate_store.go``).
+    """
+    pair = SealedBinary(Secret(credential.certificate + credential.key.reveal()))
+    target = f"{name}-{credential.not_before:%Y-%m-%d-%H-%M-%S}.pem"
+    return Artifact(f"{name}{_CURRENT}", pair, host.name, PRIVATE_MODE, Policy.CREATE, target)
 
 
 def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
@@ -103,18 +110,18 @@ def _kubelet(cluster: ResolvedCluster, keyring: Keyring, host: Host, server: str
         server,
         authority,
         user,
-        {"client-certificate": KUBELET_CLIENT, "client-key": KUBELET_CLIENT},
+        {"client-certificate": f"{KUBELET_CLIENT}{_CURRENT}", "client-key": f"{KUBELET_CLIENT}{_CURRENT}"},
     )
     yield Artifact(f"{KUBERNETES_DIR}/kubelet.conf", yamlfmt.dump(document), host.name, PRIVATE_MODE)
     credential = keyring.credential(kubelet_leaf(host))
-    yield Artifact(KUBELET_CLIENT, _pair(credential), host.name, PRIVATE_MODE, Policy.CREATE)
+    yield _rotatable(KUBELET_CLIENT, credential, host)
 
 
 def _kubelet_serving(keyring: Keyring, host: Host) -> Iterator[Artifact]:
     """The kubelet's serving certificate: the kubelet's own to rotate when it asks for one, else kept as compiled."""
     credential = keyring.credential(kubelet_serving_leaf(host))
     if host.settings.kubelet.get("serverTLSBootstrap") is True:
-        yield Artifact(KUBELET_SERVER, _pair(credential), host.name, PRIVATE_MODE, Policy.CREATE)
+        yield _rotatable(KUBELET_SERVER, credential, host)
     else:
         yield Artifact(f"{KUBELET_PKI}/kubelet.crt", credential.certificate, host.name)
         yield Artifact(f"{KUBELET_PKI}/kubelet.key", SealedBinary(credential.key), host.name, PRIVATE_MODE)

@@ -86,10 +86,11 @@ _quoted = json.JSONEncoder().encode
 
 
 def _entry(path: str, file: TreeFile, sops_type: str | None = None) -> str:
-    sealed = f', "sops": "{sops_type}"' if sops_type else ""
+    more = f', "sops": "{sops_type}"' if sops_type else ""
+    more += f', "target": {_quoted(file.target)}' if file.target else ""
     return (
         f'  {{"path": {_quoted(path)}, "sha256": "{file.sha256}", "mode": "{file.mode:04o}", '
-        f'"owner": "root:root", "policy": "{file.policy.value}"{sealed}}}'
+        f'"owner": "root:root", "policy": "{file.policy.value}"{more}}}'
     )
 
 

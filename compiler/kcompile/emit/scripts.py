@@ -82,14 +82,14 @@ def _join_scripts(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifa
 
 
 @lru_cache(maxsize=1024)
-def _install(directories: tuple[str, ...], rows: tuple[tuple[str, str, str, str], ...]) -> bytes:
+def _install(directories: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> bytes:
     return templates.render("install.sh", directories=directories, files=rows)
 
 
 def install_script(cluster: ResolvedCluster, host: Host, artifacts: Sequence[Artifact]) -> Artifact:
     """install.sh for a host's files. Manifests come last: the kubelet starts a pod as soon as it sees one."""
     ordered = sorted(artifacts, key=lambda a: ("/manifests/" in a.path, a.path))
-    rows = tuple((f"{a.mode:04o}", a.policy.value, a.sops_type or "plain", a.path) for a in ordered)
+    rows = tuple((f"{a.mode:04o}", a.policy.value, a.sops_type or "plain", a.path, a.target or "") for a in ordered)
     local = cluster.cluster.spec.etcd.local
     data_dir = local.data_dir if local else "/var/lib/etcd"
     directories = (data_dir,) if host.is_control_plane and cluster.has_local_etcd else ()

@@ -42,10 +42,11 @@ pending=''
 trap '[ -z "$pending" ] || rm -f -- "$pending"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# put MODE POLICY STORE PATH, where STORE says how the file stands in this folder: plain, binary or yaml
+# put MODE POLICY STORE PATH TARGET, where STORE says how the file stands in this folder: plain, binary or yaml.
+# With a TARGET the bytes go there, and PATH becomes a link to it: what the kubelet rotates has to be one.
 put() {
-    target=$root$4
-    if [ "$2" = create ] && [ -e "$target" ]; then
+    target=$root${5:-$4}
+    if [ "$2" = create ] && [ -e "$root$4" ]; then
         return 0
     fi
     if [ -d "$target" ]; then
@@ -77,18 +78,23 @@ put() {
         changed=$((changed + 1))
         printf 'installed %s\n' "$target"
     fi
+    if [ -n "$5" ]; then
+        pending=$(mktemp -u "$parent/.kcompile.XXXXXX")
+        ln -s -- "${5##*/}" "$pending"
+        mv -f -- "$pending" "$root$4"
+    fi
     pending=''
 }
 
-put 0600 managed plain /etc/kubernetes/kubelet.conf
-put 0644 managed plain /etc/kubernetes/pki/ca.crt
-put 0644 managed plain /etc/systemd/system/kubelet.service.d/20-kcompile.conf
-put 0644 managed plain /var/lib/kubelet/config.yaml
-put 0644 managed plain /var/lib/kubelet/instance-config.yaml
-put 0644 managed plain /var/lib/kubelet/kubeadm-flags.env
-put 0600 create binary /var/lib/kubelet/pki/kubelet-client-current.pem
-put 0644 managed plain /var/lib/kubelet/pki/kubelet.crt
-put 0600 managed binary /var/lib/kubelet/pki/kubelet.key
+put 0600 managed plain /etc/kubernetes/kubelet.conf ''
+put 0644 managed plain /etc/kubernetes/pki/ca.crt ''
+put 0644 managed plain /etc/systemd/system/kubelet.service.d/20-kcompile.conf ''
+put 0644 managed plain /var/lib/kubelet/config.yaml ''
+put 0644 managed plain /var/lib/kubelet/instance-config.yaml ''
+put 0644 managed plain /var/lib/kubelet/kubeadm-flags.env ''
+put 0600 create binary /var/lib/kubelet/pki/kubelet-client-current.pem /var/lib/kubelet/pki/kubelet-client-2026-11-24-00-00-00.pem
+put 0644 managed plain /var/lib/kubelet/pki/kubelet.crt ''
+put 0600 managed binary /var/lib/kubelet/pki/kubelet.key ''
 
 printf '%s files changed\n' "$changed"
 if [ "$start" = yes ] && [ "$changed" -gt 0 ]; then

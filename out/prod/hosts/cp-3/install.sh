@@ -42,10 +42,11 @@ pending=''
 trap '[ -z "$pending" ] || rm -f -- "$pending"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# put MODE POLICY STORE PATH, where STORE says how the file stands in this folder: plain, binary or yaml
+# put MODE POLICY STORE PATH TARGET, where STORE says how the file stands in this folder: plain, binary or yaml.
+# With a TARGET the bytes go there, and PATH becomes a link to it: what the kubelet rotates has to be one.
 put() {
-    target=$root$4
-    if [ "$2" = create ] && [ -e "$target" ]; then
+    target=$root${5:-$4}
+    if [ "$2" = create ] && [ -e "$root$4" ]; then
         return 0
     fi
     if [ -d "$target" ]; then
@@ -77,6 +78,11 @@ put() {
         changed=$((changed + 1))
         printf 'installed %s\n' "$target"
     fi
+    if [ -n "$5" ]; then
+        pending=$(mktemp -u "$parent/.kcompile.XXXXXX")
+        ln -s -- "${5##*/}" "$pending"
+        mv -f -- "$pending" "$root$4"
+    fi
     pending=''
 }
 
@@ -85,41 +91,41 @@ if [ ! -d "$target" ]; then
     (umask 022 && mkdir -p -- "$(dirname -- "$target")")
     mkdir -- "$target"
 fi
-put 0600 managed yaml /etc/kubernetes/admin.conf
-put 0600 managed yaml /etc/kubernetes/controller-manager.conf
-put 0600 managed plain /etc/kubernetes/kubelet.conf
-put 0644 managed plain /etc/kubernetes/pki/apiserver-etcd-client.crt
-put 0600 managed binary /etc/kubernetes/pki/apiserver-etcd-client.key
-put 0644 managed plain /etc/kubernetes/pki/apiserver-kubelet-client.crt
-put 0600 managed binary /etc/kubernetes/pki/apiserver-kubelet-client.key
-put 0644 managed plain /etc/kubernetes/pki/apiserver.crt
-put 0600 managed binary /etc/kubernetes/pki/apiserver.key
-put 0644 managed plain /etc/kubernetes/pki/ca.crt
-put 0600 managed binary /etc/kubernetes/pki/ca.key
-put 0644 managed plain /etc/kubernetes/pki/etcd/ca.crt
-put 0600 managed binary /etc/kubernetes/pki/etcd/ca.key
-put 0644 managed plain /etc/kubernetes/pki/etcd/healthcheck-client.crt
-put 0600 managed binary /etc/kubernetes/pki/etcd/healthcheck-client.key
-put 0644 managed plain /etc/kubernetes/pki/etcd/peer.crt
-put 0600 managed binary /etc/kubernetes/pki/etcd/peer.key
-put 0644 managed plain /etc/kubernetes/pki/etcd/server.crt
-put 0600 managed binary /etc/kubernetes/pki/etcd/server.key
-put 0644 managed plain /etc/kubernetes/pki/front-proxy-ca.crt
-put 0600 managed binary /etc/kubernetes/pki/front-proxy-ca.key
-put 0644 managed plain /etc/kubernetes/pki/front-proxy-client.crt
-put 0600 managed binary /etc/kubernetes/pki/front-proxy-client.key
-put 0600 managed binary /etc/kubernetes/pki/sa.key
-put 0600 managed plain /etc/kubernetes/pki/sa.pub
-put 0600 managed yaml /etc/kubernetes/scheduler.conf
-put 0644 managed plain /etc/systemd/system/kubelet.service.d/20-kcompile.conf
-put 0644 managed plain /var/lib/kubelet/config.yaml
-put 0644 managed plain /var/lib/kubelet/instance-config.yaml
-put 0644 managed plain /var/lib/kubelet/kubeadm-flags.env
-put 0600 create binary /var/lib/kubelet/pki/kubelet-client-current.pem
-put 0600 managed plain /etc/kubernetes/manifests/etcd.yaml
-put 0600 managed plain /etc/kubernetes/manifests/kube-apiserver.yaml
-put 0600 managed plain /etc/kubernetes/manifests/kube-controller-manager.yaml
-put 0600 managed plain /etc/kubernetes/manifests/kube-scheduler.yaml
+put 0600 managed yaml /etc/kubernetes/admin.conf ''
+put 0600 managed yaml /etc/kubernetes/controller-manager.conf ''
+put 0600 managed plain /etc/kubernetes/kubelet.conf ''
+put 0644 managed plain /etc/kubernetes/pki/apiserver-etcd-client.crt ''
+put 0600 managed binary /etc/kubernetes/pki/apiserver-etcd-client.key ''
+put 0644 managed plain /etc/kubernetes/pki/apiserver-kubelet-client.crt ''
+put 0600 managed binary /etc/kubernetes/pki/apiserver-kubelet-client.key ''
+put 0644 managed plain /etc/kubernetes/pki/apiserver.crt ''
+put 0600 managed binary /etc/kubernetes/pki/apiserver.key ''
+put 0644 managed plain /etc/kubernetes/pki/ca.crt ''
+put 0600 managed binary /etc/kubernetes/pki/ca.key ''
+put 0644 managed plain /etc/kubernetes/pki/etcd/ca.crt ''
+put 0600 managed binary /etc/kubernetes/pki/etcd/ca.key ''
+put 0644 managed plain /etc/kubernetes/pki/etcd/healthcheck-client.crt ''
+put 0600 managed binary /etc/kubernetes/pki/etcd/healthcheck-client.key ''
+put 0644 managed plain /etc/kubernetes/pki/etcd/peer.crt ''
+put 0600 managed binary /etc/kubernetes/pki/etcd/peer.key ''
+put 0644 managed plain /etc/kubernetes/pki/etcd/server.crt ''
+put 0600 managed binary /etc/kubernetes/pki/etcd/server.key ''
+put 0644 managed plain /etc/kubernetes/pki/front-proxy-ca.crt ''
+put 0600 managed binary /etc/kubernetes/pki/front-proxy-ca.key ''
+put 0644 managed plain /etc/kubernetes/pki/front-proxy-client.crt ''
+put 0600 managed binary /etc/kubernetes/pki/front-proxy-client.key ''
+put 0600 managed binary /etc/kubernetes/pki/sa.key ''
+put 0600 managed plain /etc/kubernetes/pki/sa.pub ''
+put 0600 managed yaml /etc/kubernetes/scheduler.conf ''
+put 0644 managed plain /etc/systemd/system/kubelet.service.d/20-kcompile.conf ''
+put 0644 managed plain /var/lib/kubelet/config.yaml ''
+put 0644 managed plain /var/lib/kubelet/instance-config.yaml ''
+put 0644 managed plain /var/lib/kubelet/kubeadm-flags.env ''
+put 0600 create binary /var/lib/kubelet/pki/kubelet-client-current.pem /var/lib/kubelet/pki/kubelet-client-2026-11-23-00-00-00.pem
+put 0600 managed plain /etc/kubernetes/manifests/etcd.yaml ''
+put 0600 managed plain /etc/kubernetes/manifests/kube-apiserver.yaml ''
+put 0600 managed plain /etc/kubernetes/manifests/kube-controller-manager.yaml ''
+put 0600 managed plain /etc/kubernetes/manifests/kube-scheduler.yaml ''
 
 printf '%s files changed\n' "$changed"
 if [ "$start" = yes ] && [ "$changed" -gt 0 ]; then
