@@ -104,7 +104,7 @@ def test_init_with_workers_and_an_endpoint_builds(tmp_path: Path) -> None:
             "is required with 2 control-plane nodes",
         ),
         (["--control-plane", "a=10.0.0.1", "--kubernetes-version", "v1.2.3"], 2, "v1.2.3 is not supported"),
-        (["--control-plane", "a=10.0.0.1", "--recipient", "age1x"], 2, "'age1x' is not an age recipient"),
+        (["--control-plane", "a=10.0.0.1", "--recipient", "age1x"], 2, "recipients[0]: is not an age recipient"),
     ],
 )
 def test_init_refuses_and_leaves_nothing(args: list[str], code: int, says: str, tmp_path: Path) -> None:

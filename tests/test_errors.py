@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from conftest import MakeCluster, clean_environment, kcompile, minimal, run, succeed, tool
+from conftest import MakeCluster, Workspace, clean_environment, kcompile, minimal, run, succeed, tool
 
 RECIPIENT = "age1qsywhdarwwwdfw4238pvcdvdch8x506kx5t7denc39eh4w0cfqssraun37"
 
@@ -77,7 +79,7 @@ bad.yaml:14:32: spec.pki.certificateValidityPeriod: '1 year' is not a duration
    14 |     certificateValidityPeriod: 1 year
       |                                ^^^^^^
    hint: write hours, minutes and seconds, for example 8760h
-bad.yaml:16:18: spec.secrets.recipients[0]: 'age1nonsense' is not an age recipient
+bad.yaml:16:18: spec.secrets.recipients[0]: is not an age recipient
    16 |     recipients: [age1nonsense]
       |                  ^^^^^^^^^^^^
    hint: write age1…, ssh-ed25519 AAAA… or ssh-rsa AAAA…
@@ -219,7 +221,8 @@ def test_what_yaml_lets_pass_and_a_spec_does_not(tmp_path: Path) -> None:
 
 def problems(tmp_path: Path, document: dict[str, object]) -> list[str]:
     """What validate says of a document: path and message of each problem, and its hint."""
-    (tmp_path / "f.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    text = yaml.safe_dump(document, sort_keys=False).replace("id: 8", "id: 008912").replace("maxPods: 8", "maxPods: 08")
+    (tmp_path / "f.yaml").write_text(text)
     result = kcompile("validate", "f.yaml", "--format", "json", cwd=tmp_path)
     found = json.loads(result.err)["problems"]
     errors = [p for p in found if p["severity"] == "error"]
@@ -426,6 +429,157 @@ CASES = {
         [
             "warning: spec.bootstrapTokens[0].expires: the token expired on 2020-01-01T00:00:00Z"
             " | give it a later date, or remove it when no node is to join by it",
+        ],
+    ),
+    "private-keys-in-other-places": (
+        {
+            "secrets": {
+                "recipients": [
+                    " AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ",
+                    "age1x,age-secret-key-1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq",
+                ]
+            },
+            "imageRepository": "export SOPS_AGE_KEY=AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ",
+        },
+        [
+            *(
+                f"error: spec.secrets.recipients[{index}]: is a private key, not a recipient"
+                " | remove it, replace the key, and write the age1… line here"
+                for index in range(2)
+            ),
+            "error: spec.imageRepository: 'export SOPS_AGE_KEY=<secret> is not an image repository"
+            " | write it as registry.example.com/path",
+        ],
+    ),
+    "numbers-that-go-reads-otherwise": (
+        {"bootstrapTokens": [{"id": 8}], "kubelet": {"maxPods": 8}},
+        [
+            "error: spec.bootstrapTokens[0].id: must be a string, but YAML reads 008912 as the number 8912.0"
+            ' | put it in quotes: "008912"',
+            "error: spec.kubelet.maxPods: must be a whole number, not the number 8.0",
+        ],
+    ),
+    "external-etcd": (
+        {
+            "etcd": {
+                "external": {
+                    "endpoints": ["http://10.0.9.1:2379", "https://fd00::1:2379", "https://[fd00::1]:2379"],
+                    "certFile": "/a",
+                    "keyFile": "/b",
+                }
+            }
+        },
+        [
+            "error: spec.etcd.external.endpoints[0]: http://10.0.9.1:2379 is not https, and certificates are given"
+            " | write https://, or give no files",
+            "error: spec.etcd.external.endpoints[1]: 'https://fd00::1:2379' is not an etcd endpoint"
+            " | write it as https://10.0.0.1:2379",
+            "error: spec.etcd.external.certFile: certFile and keyFile need caFile"
+            " | give the authority that signed etcd's certificates",
+        ],
+    ),
+    "etcd-that-is-too-old": (
+        {"etcd": {"local": {"imageTag": "3.5.24-0"}}},
+        [
+            "error: spec.etcd.local.imageTag: an etcd before 3.6 does not know the flags that kubeadm v1.36 gives it"
+            " | leave it out, or name 3.6 or later"
+        ],
+    ),
+    "authorization-twice": (
+        {"apiServer": {"extraArgs": {"authorization-config": "/x", "authorization-mode": "RBAC"}}},
+        [
+            "error: spec.apiServer.extraArgs.authorization-config: the API server does not take it together with"
+            " authorization-mode | keep one of them"
+        ],
+    ),
+    "authorization-config-too-early": (
+        {"kubernetesVersion": "v1.29.0", "apiServer": {"extraArgs": {"authorization-config": "/x"}}},
+        [
+            "warning: spec.apiServer.extraArgs.authorization-config: kubeadm v1.29 always sets"
+            " authorization-mode, which the API server does not take with it | list the modes in authorization-mode"
+        ],
+    ),
+    "what-v1beta3-cannot-say": (
+        {
+            "kubernetesVersion": "v1.30.0",
+            "apiServer": {"extraArgs": {"service-account-issuer": ["https://a", "https://b"]}},
+            "etcd": {"local": {"extraEnvs": [{"name": "A", "value": "1"}]}},
+        },
+        [
+            "warning: spec.apiServer.extraArgs.service-account-issuer: the kubeadm-config of v1.30 holds each flag"
+            " once: it will say https://b | kubeadm upgrade would write the manifest with that alone",
+            "warning: spec.etcd.local.extraEnvs: the kubeadm-config of v1.30 knows no environment variables"
+            " | kubeadm upgrade would write the manifest without them",
+        ],
+    ),
+    "port-of-another": (
+        {"controlPlane": {"nodes": [{**CP[0], "localAPIEndpoint": {"bindPort": 10250}}]}},
+        [
+            "error: spec.controlPlane.nodes[0].localAPIEndpoint.bindPort: 10250 is the port of the kubelet"
+            " | choose another, for example 6443"
+        ],
+    ),
+    "endpoint-of-nobody": (
+        {"controlPlaneEndpoint": "0.0.0.0:6443"},
+        [
+            "error: spec.controlPlaneEndpoint: no other machine reaches 0.0.0.0"
+            " | use an address or a name that reaches the API servers"
+        ],
+    ),
+    "kubelet-settings-that-do-not-hold": (
+        {"kubelet": {"rotateCertificates": False, "staticPodPath": "/elsewhere"}},
+        [
+            "warning: spec.kubelet.rotateCertificates: kubeadm always writes true | leave it out",
+            "warning: spec.kubelet.staticPodPath: the control plane's manifests are in /etc/kubernetes/manifests"
+            " | leave it out",
+        ],
+    ),
+    "labels-that-would-vanish": (
+        {
+            "bootstrapTokens": TOKEN,
+            "nodePools": [
+                {
+                    "name": "a",
+                    "labels": {"x": "y"},
+                    "nodes": [
+                        {
+                            "name": "w-1",
+                            "address": "10.0.1.1",
+                            "nodeRegistration": {"kubeletExtraArgs": {"node-labels": "a=b"}},
+                        }
+                    ],
+                }
+            ],
+        },
+        [
+            "error: spec.nodePools[0].nodes[0]: labels and the flag node-labels come together here, and the flag would"
+            " replace the labels | move all of them to labels"
+        ],
+    ),
+    "taint-twice": (
+        {
+            "controlPlane": {
+                **ONE,
+                "taints": [{"key": "a", "value": str(n), "effect": "NoSchedule"} for n in range(2)],
+            }
+        },
+        ["error: spec.controlPlane.taints[1]: the taint a:NoSchedule is there already | keep one of them"],
+    ),
+    "first-address-of-the-wrong-family": (
+        {
+            "networking": {"podSubnet": "10.244.0.0/16,fd00:10::/56", "serviceSubnet": "10.96.0.0/16,fd00:20::/112"},
+            "controlPlane": {"nodes": [{"name": "cp-1", "address": "fd00:1::11,10.0.0.11"}]},
+        },
+        [
+            "error: spec.controlPlane.nodes[0].address: its API server would advertise IPv6, and the first service"
+            " range is IPv4 | put the address of that family first, or the ranges in the other order"
+        ],
+    ),
+    "year-that-no-certificate-has": (
+        {"pki": {"issuedAt": "9999-12-31T00:00:00Z"}},
+        [
+            "error: spec.pki.issuedAt: '9999-12-31T00:00:00Z' is not a date for a certificate"
+            " | choose a year from 1970 to 8999"
         ],
     ),
     "numbers-that-are-none": (
@@ -651,3 +805,110 @@ def test_a_service_account_key_that_is_gone_is_met_by_validate(make_cluster: Mak
     (line,) = result.err.splitlines()  # once, though both files were named
     assert result.code == 2
     assert line.endswith("serviceAccountKeys[0]: has no key, and service account tokens are signed with it: restore it")
+
+
+def opened(workspace: Workspace) -> dict[str, Any]:
+    env = clean_environment(SOPS_AGE_KEY=workspace.identity)
+    document: dict[str, Any] = yaml.safe_load(run(tool("sops"), "decrypt", workspace.secrets, env=env))
+    return document
+
+
+def changed(workspace: Workspace, path: str, value: object) -> list[str]:
+    """What a build says when one value of the secrets file was changed with sops."""
+    before = workspace.secrets.read_bytes()
+    env = clean_environment(SOPS_AGE_KEY=workspace.identity)
+    run(tool("sops"), "set", workspace.secrets, path, json.dumps(value), env=env)
+    result = workspace.run("build", "c.yaml", "--format", "json")
+    workspace.secrets.write_bytes(before)
+    assert result.code in (2, 3), result
+    return [f"{p['path']}: {p['message']}" for p in json.loads(result.err)["problems"]]
+
+
+def test_a_secrets_file_that_does_not_hold_together_is_refused(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(bootstrapTokens=TOKEN)
+    other = opened(make_cluster(bootstrapTokens=TOKEN))
+    leaf = (workspace.build() / "hosts/cp-1/rootfs/etc/kubernetes/pki/apiserver.crt").read_text()
+    authority = '["authorities"]["kubernetes"][0]'
+    account = '["serviceAccountKeys"][0]'
+    signing = '["manifestSigning"]'
+    where = "authorities.kubernetes[0]"
+    assert {
+        (path, name): changed(workspace, path, value)
+        for path, name, value in (
+            (f'{authority}["certificate"]', "leaf", leaf),
+            (f'{authority}["certificate"]', "nonsense", "x"),
+            (f'{authority}["key"]', "other", other["authorities"]["kubernetes"][0]["key"]),
+            (f'{authority}["key"]', "nonsense", "x"),
+            (f'{authority}["state"]', "trusted", "trusted"),
+            (f'{account}["publicKey"]', "nonsense", "x"),
+            (f'{account}["publicKey"]', "private", other["serviceAccountKeys"][0]["key"]),
+            (f'{account}["key"]', "other", other["serviceAccountKeys"][0]["key"]),
+            (f'{signing}["publicKey"]', "other", other["manifestSigning"]["publicKey"]),
+            (f'{signing}["key"]', "nonsense", "x"),
+            ('["bootstrapTokens"][0]["secret"]', "short", "abc"),
+            (f'{authority}["id"]', "number", 12345),
+        )
+    } == {
+        (f'{authority}["certificate"]', "leaf"): [
+            f"{where}.certificate: is not the certificate of an authority",
+            f"{where}.key: does not belong to the certificate beside it",
+        ],
+        (f'{authority}["certificate"]', "nonsense"): [f"{where}.certificate: is not a PEM certificate"],
+        (f'{authority}["key"]', "other"): [f"{where}.key: does not belong to the certificate beside it"],
+        (f'{authority}["key"]', "nonsense"): [f"{where}.key: not a PEM private key without a passphrase"],
+        (f'{authority}["state"]', "trusted"): ["authorities.kubernetes: needs exactly one active authority"],
+        (f'{account}["publicKey"]', "nonsense"): [
+            "serviceAccountKeys[0].key: does not belong to the public key beside it",
+            "serviceAccountKeys[0].publicKey: is not a PEM public key",
+        ],
+        (f'{account}["publicKey"]', "private"): [
+            "serviceAccountKeys[0].key: does not belong to the public key beside it",
+            "serviceAccountKeys[0].publicKey: is not a PEM public key",
+        ],
+        (f'{account}["key"]', "other"): ["serviceAccountKeys[0].key: does not belong to the public key beside it"],
+        (f'{signing}["publicKey"]', "other"): [
+            "manifestSigning.key: is not the Ed25519 key of the public key beside it"
+        ],
+        (f'{signing}["key"]', "nonsense"): ["manifestSigning.key: is not the Ed25519 key of the public key beside it"],
+        ('["bootstrapTokens"][0]["secret"]', "short"): [
+            "bootstrapTokens[0].secret: must be 16 lower-case letters and digits"
+        ],
+        (f'{authority}["id"]', "number"): [f"{where}.id: must be a string"],
+    }
+
+
+def test_rsa_keys_of_another_size_are_not_taken(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(pki={"issuedAt": "2026-11-23T00:00:00Z", "encryptionAlgorithm": "RSA-2048"})
+    document = yaml.safe_load(workspace.spec.read_text())
+    document["spec"]["pki"]["encryptionAlgorithm"] = "RSA-3072"
+    workspace.write_spec(document)
+    refused = workspace.run("build", "c.yaml", "--format", "json")
+    (problem,) = json.loads(refused.err)["problems"]
+    assert (refused.code, problem["path"], problem["message"], problem["hint"]) == (
+        3,
+        "spec.pki.encryptionAlgorithm",
+        "the secrets file has a key of another type for cp-1/apiserver and 13 more",
+        "remove its entries in leafKeys with `sops edit`, then `kcompile secrets update` makes new ones",
+    )
+
+
+def test_certificates_that_end_with_their_authority_are_warned_about(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster()
+    document = yaml.safe_load(workspace.spec.read_text())
+    document["spec"]["pki"]["issuedAt"] = "2036-11-19T00:00:00Z"
+    workspace.write_spec(document)
+    result = workspace.run("validate", "c.yaml", "--format", "json")
+    found = [p["message"] for p in json.loads(result.err)["problems"] if "authority ends" in p["message"]]
+    assert [re.sub(r" on \S+,", " on …,", message) for message in found] == [
+        f"the {name} authority ends on …, and its certificates with it"
+        for name in ("kubernetes", "etcd", "front-proxy")
+    ]
+
+
+def test_a_node_s_name_may_be_longer_than_a_common_name(make_cluster: MakeCluster) -> None:
+    """As with kubeadm: X.520 bounds a common name to 64 characters, Kubernetes a node's name to 253."""
+    name = "node-0123456789.region-eu-west-1.zone-a.compute.internal"
+    workspace = make_cluster(controlPlane={"nodes": [{"name": name, "address": "10.0.0.11"}]})
+    workspace.build()
+    pem = workspace.render(name) / "var/lib/kubelet/pki/kubelet-client-current.pem"
+    assert f"CN = system:node:{name}" in run(tool("openssl"), "x509", "-noout", "-subject", "-in", pem)

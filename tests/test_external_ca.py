@@ -34,6 +34,24 @@ def sign(request: Path, certificate: Path, key: Path, *more: str) -> None:
     )
 
 
+def sign_between(request: Path, certificate: Path, key: Path, begins: str, ends: str) -> None:
+    """Sign a request for certain dates, which only `openssl ca` of OpenSSL 3.0 can."""
+    directory = request.parent / "ca"
+    directory.mkdir(exist_ok=True)
+    (directory / "index.txt").write_text("")
+    (directory / "serial").write_text("01\n")
+    (directory / "ca.cnf").write_text(
+        f"[ca]\ndefault_ca = own\n[own]\ndatabase = {directory}/index.txt\nserial = {directory}/serial\n"
+        f"new_certs_dir = {directory}\ndefault_md = sha256\npolicy = any\ncopy_extensions = copy\n"
+        "unique_subject = no\n[any]\norganizationName = optional\ncommonName = supplied\n"
+    )
+    run(
+        *(tool("openssl"), "ca", "-batch", "-notext", "-config", directory / "ca.cnf", "-in", request),
+        *("-cert", certificate, "-keyfile", key, "-startdate", begins, "-enddate", ends),
+        *("-out", request.with_suffix(".crt")),
+    )
+
+
 @pytest.fixture
 def cluster(make_cluster: MakeCluster) -> tuple[Workspace, Path, Path]:
     workspace = make_cluster(
@@ -139,12 +157,26 @@ def test_a_certificate_that_is_not_what_was_asked_for_is_refused(cluster: tuple[
     ]
     target.write_bytes(good["cp-1/admin.conf.crt"])
     assert faults(workspace) == [
-        "the certificate cp-1/apiserver.crt has the subject CN=kubernetes-admin,O=kubeadm:cluster-admins",
+        "the certificate cp-1/apiserver.crt has the subject CN=kubernetes-admin,O=kubeadm:cluster-admins, "
+        "not CN=kube-apiserver",
         "the certificate cp-1/apiserver.crt lacks the extended key usage serverAuth",
         "the certificate cp-1/apiserver.crt lacks the names cp-1, kubernetes, kubernetes.default, "
         "kubernetes.default.svc, kubernetes.default.svc.cluster.local, 10.96.0.1, 10.0.0.11",
         "the certificate cp-1/apiserver.crt does not belong to its key",
     ]
+    for dates, fault in {
+        ("20200101000000Z", "20210101000000Z"): None,
+        ("20200101000000Z", "20990101000000Z"): "is valid until 2099-01-01T00:00:00Z, longer than its authority",
+    }.items():
+        sign_between(request, certificate, key, *dates)
+        if fault is None:
+            warned = workspace.run("build", "c.yaml", "--format", "json")
+            assert (warned.code, [p["message"] for p in json.loads(warned.err)["problems"]]) == (
+                0,
+                ["the certificate cp-1/apiserver.crt is valid from 2020-01-01T00:00:00Z to 2021-01-01T00:00:00Z"],
+            )
+        else:
+            assert faults(workspace) == [f"the certificate cp-1/apiserver.crt {fault}"]
     target.write_text("nonsense")
     assert faults(workspace) == ["the certificate cp-1/apiserver.crt is not a PEM certificate"]
 
@@ -155,3 +187,17 @@ def test_nothing_is_to_be_signed_where_the_keys_are_here(make_cluster: MakeClust
     result = succeed(workspace.run("csr", "c.yaml"))
     assert result.out == "nothing is to be signed elsewhere: the secrets file holds every authority's key\n"
     assert files_below(workspace.path) == before
+
+
+def test_nobody_can_join_by_token_where_nobody_signs(make_cluster: MakeCluster) -> None:
+    workspace = make_cluster(
+        bootstrapTokens=[{"id": "abcdef"}],
+        nodePools=[{"name": "general", "nodes": [{"name": "w-1", "address": "10.0.1.1"}]}],
+    )
+    without_key(workspace, "kubernetes")
+    result = workspace.run("validate", "c.yaml", "--format", "json")
+    found = {p["path"]: (p["message"], p["hint"]) for p in json.loads(result.err)["problems"]}
+    assert found["spec.nodePools[0]"] == (
+        "its nodes join by bootstrap token, and nothing in the cluster can sign their certificates",
+        "set credentials: issued",
+    )

@@ -26,6 +26,7 @@ from pkilint.pkix import extension, name
 
 from kcompile import load, pki, secretsfile, validate
 from kcompile.cli import main
+from kcompile.emit import certificates, static_pods
 from kcompile.hosts import resolve
 from kcompile.keyring import Keyring, Leaf, leaves
 from kcompile.manifest import ClusterSecrets
@@ -943,4 +944,15 @@ def test_bundle_holds_every_trusted_authority_the_active_one_first() -> None:
     ]
     own = keyring_of("prod").credential(leaf_named("apiserver"))
     assert keyring.credential(leaf_named("apiserver")) == own
+    cluster = keyring._cluster
+    files = {a.path: a.content for a in certificates.emit(cluster, keyring) if a.host == "cp-1"}
+    assert files["/etc/kubernetes/pki/ca.crt"] == (active.certificate + trusted.certificate).encode()
+    assert files["/etc/kubernetes/pki/signing-ca.crt"] == active.certificate.encode()  # the signer reads only one
+    pods = {a.path.rpartition("/")[2]: a.content for a in static_pods.emit(cluster, keyring) if a.host == "cp-1"}
+    command = yaml.safe_load(pods["kube-controller-manager.yaml"])["spec"]["containers"][0]["command"]
+    assert [word for word in command if "signing" in word or "root-ca" in word] == [
+        "--cluster-signing-cert-file=/etc/kubernetes/pki/signing-ca.crt",
+        "--cluster-signing-key-file=/etc/kubernetes/pki/ca.key",
+        "--root-ca-file=/etc/kubernetes/pki/ca.crt",
+    ]
     assert isinstance(own.key, Secret)

@@ -73,19 +73,11 @@ def test_no_quantity(value: Any) -> None:
         quantity.canonical(value)
 
 
-SUFFIXES = {
-    "": 1,
-    "m": Fraction(1, 1000),
-    "k": 1000,
-    "M": 10**6,
-    "G": 10**9,
-    "Ki": 1 << 10,
-    "Mi": 1 << 20,
-    "Gi": 1 << 30,
-}
+SUFFIXES = {"m": Fraction(1, 1000)} | {suffix: 1000**power for power, suffix in enumerate(["", *"kMGTPE"])}
+SUFFIXES |= {f"{suffix}i": 1024**power for power, suffix in enumerate("KMGTPE", 1)}
 
 
-@given(st.integers(0, 10**7), st.sampled_from(sorted(SUFFIXES)))
+@given(st.integers(0, 10**7), st.sampled_from(["", "m", "k", "M", "G", "Ki", "Mi", "Gi"]))
 def test_the_canonical_spelling_says_the_same_and_is_stable(number: int, suffix: str) -> None:
     found = quantity.canonical(f"{number}{suffix}")
     digits = re.match(r"\d+", found)

@@ -582,3 +582,38 @@ def test_a_thousand_workers_in_pools(make_cluster: MakeCluster) -> None:
 
 
 SAMPLED = ("odd", "big-001", "small-333", "issued-100")
+
+
+@pytest.mark.parametrize(
+    ("version", "tag", "older"),
+    [
+        ("v1.34.2", "3.5.24-0", True),
+        ("v1.35.3", "v3.5.9", True),
+        ("v1.34.2", "3.6.5-0", False),
+        ("v1.34.2", "x", False),
+    ],
+)
+def test_etcd_s_flags_are_those_of_the_etcd_that_runs(
+    version: str, tag: str, older: bool, make_cluster: MakeCluster
+) -> None:
+    host = rendered(make_cluster(kubernetesVersion=version, etcd={"local": {"imageTag": tag}}))
+    words = {word.partition("=")[0] for word in command(host, "etcd")}
+    assert ("--experimental-initial-corrupt-check" in words, "--feature-gates" in words) == (older, not older)
+
+
+def test_environment_from_the_pod_s_own_fields(make_cluster: MakeCluster) -> None:
+    source = {"fieldRef": {"fieldPath": "status.hostIP"}}
+    workspace = make_cluster(
+        apiServer={"extraEnvs": [{"name": "HOST_IP", "valueFrom": source}, {"name": "A", "value": "1"}]}
+    )
+    wanted = [{"name": "HOST_IP", "valueFrom": source}, {"name": "A", "value": "1"}]
+    assert pod(rendered(workspace), "kube-apiserver")["spec"]["containers"][0]["env"] == wanted
+    assert stored_configuration(workspace)["apiServer"] == {"extraEnvs": wanted}
+
+
+def test_an_issued_worker_may_bring_its_own_serving_certificate(make_cluster: MakeCluster) -> None:
+    own = {"tlsCertFile": "/opt/tls.crt", "tlsPrivateKeyFile": "/opt/tls.key"}
+    node = {"name": "s-1", "address": "10.0.2.1"}
+    workspace = make_cluster(nodePools=[{"name": "s", "credentials": "issued", "kubelet": own, "nodes": [node]}])
+    config = yaml.safe_load((rendered(workspace, "s-1") / "var/lib/kubelet/config.yaml").read_text())
+    assert {name: config[name] for name in own} == own

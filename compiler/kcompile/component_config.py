@@ -64,6 +64,8 @@ def _canonical(value: Any, key: str = "") -> Any:
         return [_reserved(item) for item in value]
     if isinstance(value, list | tuple):
         return [_canonical(child) for child in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # as JSON has it
     if isinstance(value, str) and key in _DURATIONS:
         try:
             return timefmt.format_duration(timefmt.parse_duration(value))
@@ -105,6 +107,8 @@ def kubelet(cluster: ResolvedCluster, overrides: Mapping[str, Any]) -> dict[str,
         "rotateCertificates": True,  # kubeadm always sets it
     }
     kept = {name: value for name, value in document.items() if value or name not in _OMITTED_WHEN_EMPTY}
+    if isinstance(kept.get("logging"), Mapping) and not kept["logging"].get("vmodule", True):
+        kept["logging"] = {name: value for name, value in kept["logging"].items() if name != "vmodule"}
     result: dict[str, Any] = _canonical(kept)
     return result
 

@@ -13,8 +13,8 @@ _AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "Alway
 
 def authorization_modes(extra: Args) -> str:
     """The valid ones among the modes asked for, or Node and RBAC when none is (kubeadm's getAuthzModes)."""
-    requested = extra.get("authorization-mode", ("",))
-    valid = [mode for mode in (requested or ("",))[-1].split(",") if mode in _AUTHORIZATION_MODES]
+    requested = ",".join(extra.get("authorization-mode", ()))
+    valid = [mode for mode in requested.split(",") if mode in _AUTHORIZATION_MODES]
     return ",".join(valid) or DEFAULT_AUTHORIZATION_MODES
 
 

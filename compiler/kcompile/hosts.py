@@ -20,6 +20,8 @@ CONTROL_PLANE_TAINT = Taint(key="node-role.kubernetes.io/control-plane", effect=
 KUBERNETES_DIR = "/etc/kubernetes"
 KUBELET_DIR = "/var/lib/kubelet"
 KUBELET_PKI = f"{KUBELET_DIR}/pki"
+SIGNING_CERTIFICATE = "signing-ca.crt"
+"""Below certificatesDir: the one authority that signs, where ca.crt holds others that are believed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,9 +167,9 @@ class ResolvedCluster:
 
     @property
     def join_token(self) -> str | None:
-        """The id of the token that nodes join with: the first one that may authenticate."""
-        tokens = self.cluster.spec.bootstrap_tokens
-        return next((token.id for token in tokens if "authentication" in token.usages), None)
+        """The id of the token that nodes join with: the first that may authenticate, if possible one that signs."""
+        tokens = [token for token in self.cluster.spec.bootstrap_tokens if "authentication" in token.usages]
+        return next((token.id for token in sorted(tokens, key=lambda token: "signing" not in token.usages)), None)
 
     def pki_path(self, name: str) -> str:
         """Where a file of the PKI stands on a host."""

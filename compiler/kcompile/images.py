@@ -17,8 +17,13 @@ def etcd(cluster: ResolvedCluster) -> str:
     """The etcd image."""
     local = cluster.cluster.spec.etcd.local
     repository = (local and local.image_repository) or cluster.cluster.spec.image_repository
-    tag = (local and local.image_tag) or cluster.version.etcd_tag
-    return f"{repository}/etcd:{tag}"
+    return f"{repository}/etcd:{etcd_tag(cluster)}"
+
+
+def etcd_tag(cluster: ResolvedCluster) -> str:
+    """The etcd image's tag."""
+    local = cluster.cluster.spec.etcd.local
+    return (local and local.image_tag) or cluster.version.etcd_tag
 
 
 def coredns(cluster: ResolvedCluster) -> str:

@@ -37,7 +37,7 @@ def run(
     """
     target = Path(secretsfile.path_for(str(spec)))
     for path in (spec, target):
-        if path.exists():
+        if path.exists() or path.is_symlink():
             problem = Problem("is there already", hint="nothing is overwritten: choose another name")
             raise OutputError(problem.at(Position(str(path), 1, 1)))
     if spec.suffix not in (".yaml", ".yml"):
@@ -77,14 +77,24 @@ def run(
         place = identities.shown(new_identity, environ.get("HOME"))
         done.append(f"{place}: made a new age identity, {recipient}; keep a copy, it opens every secret")
     store.create_file(spec, text, 0o644)
-    store.create_file(target, secrets_text.encode(), 0o644)
+    try:
+        store.create_file(target, secrets_text.encode(), 0o644)
+    except BaseException:
+        spec.unlink()
+        raise
     done += [f"{spec}: made", f"{target}: made"]
     rules = Path(".sops.yaml")
     if not rules.exists() and spec.resolve().is_relative_to(Path.cwd()):
-        store.create_file(rules, templates.render("sops.yaml", regex=SECRETS_REGEX, recipients=recipients), 0o644)
+        store.create_file(rules, _sops_rules(recipients), 0o644)
         done.append(f"{rules}: made, for `sops updatekeys`")
     done += [f"next: kcompile build {shlex.quote(str(spec))}"]
     return done
+
+
+def _sops_rules(recipients: Sequence[str]) -> bytes:
+    """.sops.yaml. An SSH key goes in without its comment, in which a comma would end it."""
+    keys = [" ".join(recipient.split()[:2]) for recipient in recipients]
+    return templates.render("sops.yaml", regex=SECRETS_REGEX, recipients=keys)
 
 
 def _families(control_plane: Nodes) -> list[int]:

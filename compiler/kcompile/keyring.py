@@ -12,7 +12,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from kcompile import network, pki, timefmt
 from kcompile.errors import Path, Problem, SecretsError
@@ -263,7 +263,7 @@ class Keyring:
     def service_account_public_keys(self) -> bytes:
         """The public keys that verify service-account tokens, the signing one first, PEM."""
         entries = sorted(self._secrets.service_account_keys, key=lambda e: e.state != "active")
-        return b"".join(entry.public_key.strip().encode() + b"\n" for entry in entries)
+        return b"".join(pki.public_key_pem(pki.load_public_key(entry.public_key)) for entry in entries)
 
     def token_secret(self, token_id: str) -> Secret:
         """The secret half of a bootstrap token."""
@@ -291,6 +291,18 @@ def _root(key: pki.PrivateKey) -> bytes:
     """The input of key derivation: an EC key's scalar, or an RSA key in PKCS #8."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.private_numbers().private_value.to_bytes((key.curve.key_size + 7) // 8, "big")
+    numbers = key.private_numbers()
+    if numbers.p < numbers.q:  # the same key in the other order of its primes gives the same root
+        numbers = rsa.RSAPrivateNumbers(
+            numbers.q,
+            numbers.p,
+            numbers.d,
+            numbers.dmq1,
+            numbers.dmp1,
+            rsa.rsa_crt_iqmp(numbers.q, numbers.p),
+            numbers.public_numbers,
+        )
+        key = numbers.private_key()
     return key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

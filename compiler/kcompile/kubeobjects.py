@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kcompile import yamlfmt
+from kcompile.spec import EnvVar
 from kcompile.versions.table import Version
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -17,6 +18,16 @@ Object = dict[str, Any]
 
 def _metadata(name: str, namespace: str | None) -> Object:
     return {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+
+
+def environment_variable(variable: EnvVar) -> dict[str, Any]:
+    """An entry of a container's ``env`` as Go marshals it."""
+    fields: dict[str, Any] = {"name": variable.name}
+    if variable.value:
+        fields["value"] = variable.value
+    if variable.value_from is not None:
+        fields["valueFrom"] = dict(variable.value_from)
+    return fields
 
 
 def config_map(name: str, namespace: str, data: Mapping[str, str], *, signed: bool = False) -> Object:

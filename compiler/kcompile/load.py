@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
 from kcompile import yamlread
 from kcompile.errors import Path, PathItem, Position, Problem, SpecError
+from kcompile.secret import looks_secret
 from kcompile.yamlread import MappingNode, Node, ScalarNode, SequenceNode
 
 # YAML 1.1, as the Kubernetes tools read it; timestamps and base-60 numbers stay strings, as in go-yaml.
@@ -24,8 +26,6 @@ _MAX_DIGITS = 40
 """A whole number with more digits is taken for infinite: no field holds one, and Python would not print it."""
 _CONFIDENTIAL = ("bootstrapTokens",)
 """Below these keys a person may by mistake have put a secret: lines there are not shown in errors."""
-_LOOKS_SECRET = re.compile(r"AGE-SECRET-KEY-|PRIVATE KEY|\b[a-z0-9]{6}\.[a-z0-9]{16}\b", re.IGNORECASE)
-"""What looks like an age identity, a PEM key or a whole bootstrap token is not shown either."""
 
 
 def read_file(path: str) -> bytes:
@@ -85,7 +85,7 @@ class Document:
             length = max(1, end.column - start.column)
         else:
             length = max(1, len(line.rstrip()) - start.column)
-        excerpt = line if show and not _LOOKS_SECRET.search(line) else None
+        excerpt = line if show and not looks_secret(line) else None
         return Position(self.file, start.line + 1, start.column + 1, length, excerpt)
 
 
@@ -142,7 +142,8 @@ def _scalar(node: ScalarNode) -> Any:
         octal = re.fullmatch(r"([-+]?)0([0-7]+)", digits)
         if len(digits) > _MAX_DIGITS:
             return math.inf
-        return int(f"{octal[1]}0o{octal[2]}" if octal else digits, 0)
+        with suppress(ValueError):  # 08 is no octal number, and 0x_ is none at all: go-yaml goes on, too
+            return int(f"{octal[1]}0o{octal[2]}" if octal else digits, 0)
     if _FLOAT.fullmatch(text) and text not in (".", "+", "-"):
         return float(text.replace("_", ""))
     return _SPECIAL.get(text.lower(), text)
@@ -194,7 +195,7 @@ def parse(file: str, content: bytes, *, show_lines: bool = True) -> Document:
         root = yamlread.compose(text)
     except yamlread.YamlError as error:
         line = _line(content.decode("utf-8", "replace"), error.line - 1) if error.is_syntax else ""
-        shown = line if show_lines and line.strip() and not _LOOKS_SECRET.search(line) else None
+        shown = line if show_lines and line.strip() and not looks_secret(line) else None
         position = Position(file, error.line, error.column, 1, shown)
         raise SpecError(Problem(error.message, hint=error.hint, position=position)) from None
     problems: list[Problem] = []
@@ -221,7 +222,7 @@ def check_manifest(file: str, content: bytes) -> None:
 
 def _objects(node: Node) -> Iterator[Node]:
     """The objects of a document: itself, or the items of a list."""
-    items = _child(node, "items") if _text_at(node, "kind") == "List" else None
+    items = _child(node, "items") if (_text_at(node, "kind"), _text_at(node, "apiVersion")) == ("List", "v1") else None
     if items is not None and isinstance(items[1], SequenceNode):
         for item in items[1].value:
             yield from _objects(item)
@@ -242,6 +243,8 @@ def _manifest_fault(node: Node) -> tuple[str, str | None] | None:
     """What is wrong with an object, and the mend."""
     if not (isinstance(node, MappingNode) and _text_at(node, "kind") and _text_at(node, "apiVersion")):
         return "not a Kubernetes object: no apiVersion and kind", None
+    if str(_text_at(node, "kind")).endswith("List") and _child(node, "items") is not None:
+        return f"a {_text_at(node, 'kind')} is no object of its own", "write its items as documents, or as a List of v1"
     if str(_text_at(node, "apiVersion")).startswith("kcompile.dev/"):
         return "not an object for the cluster but a file of kcompile's own", "name files with Kubernetes objects"
     if _text_at(node, "kind") == "Secret" and _text_at(node, "apiVersion") == "v1":

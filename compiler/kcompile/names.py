@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from kcompile import network, timefmt
+from kcompile.secret import looks_secret
 
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
@@ -164,9 +165,11 @@ def duration(text: str) -> str:
 def timestamp(text: str) -> str:
     """An RFC 3339 timestamp in UTC and whole seconds."""
     try:
-        timefmt.parse_timestamp(text)
+        year = timefmt.parse_timestamp(text).year
     except ValueError:
         raise Invalid(f"{text!r} is not a UTC timestamp", "write it as 2026-11-23T00:00:00Z") from None
+    if not 1970 <= year < 9000:  # certificates know 1950 to 9999, and validity is added
+        raise Invalid(f"{text!r} is not a date for a certificate", "choose a year from 1970 to 8999")
     return text
 
 
@@ -267,6 +270,12 @@ def image_tag(text: str) -> str:
     return text
 
 
+def etcd_version(tag: str) -> tuple[int, int] | None:
+    """The etcd minor of an image's tag: (3, 6) of ``3.6.8-0``. None of a tag that does not tell."""
+    found = re.match(r"v?(\d{1,4})\.(\d{1,4})\.", tag, re.ASCII)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def image_repository(text: str) -> str:
     """A registry with an optional path, without a tag."""
     if not _is(_IMAGE_REPOSITORY, text):
@@ -278,10 +287,10 @@ def age_recipient(text: str) -> str:
     """Who can open what is sealed: an age X25519 recipient or an SSH public key."""
     from kcompile import age  # loads a compiled library: only when a recipient is read
 
-    if text.startswith(("AGE-SECRET-KEY-", "-----BEGIN")):
+    if looks_secret(text):
         raise Invalid("is a private key, not a recipient", "remove it, replace the key, and write the age1… line here")
     if not age.is_recipient(text) or (text.startswith("ssh-") and not _is(_SSH_RECIPIENT, text)):
-        raise Invalid(f"{text!r} is not an age recipient", "write age1…, ssh-ed25519 AAAA… or ssh-rsa AAAA…")
+        raise Invalid("is not an age recipient", "write age1…, ssh-ed25519 AAAA… or ssh-rsa AAAA…")
     return text
 
 
@@ -289,7 +298,8 @@ def url(text: str) -> str:
     """An etcd endpoint, ``https://10.0.0.1:2379``."""
     scheme, separator, rest = text.partition("://")
     try:
-        if scheme not in ("http", "https") or not separator or "/" in rest:
+        unbracketed = network.is_ip(rest) and ":" in rest
+        if scheme not in ("http", "https") or not separator or "/" in rest or unbracketed:
             raise ValueError(text)
         found = network.split_endpoint(rest)
         if not network.is_ip(found.host):

@@ -195,11 +195,14 @@ def build(
     opened = secretsfile.open_file(secrets_file, environ, hint)
     files = assemble(spec, opened, secrets_file)
     sealed_for = tuple(envelope.recipient for envelope in opened.file.envelopes)
-    return Built(root, files, (*spec.warnings, *_recipients(spec, sealed_for)))
+    return Built(root, files, (*spec.warnings, *_doubts(spec, opened.secrets, sealed_for, now)))
 
 
-def _recipients(spec: Spec, sealed_for: tuple[str, ...]) -> list[Problem]:
-    found = agreement.recipients(resolve(spec.cluster), sealed_for)
+def _doubts(spec: Spec, secrets: ClusterSecrets, sealed_for: tuple[str, ...], now: datetime) -> list[Problem]:
+    """Warnings about a spec and its secrets file together."""
+    cluster = resolve(spec.cluster)
+    all_secrets = secretsfile.with_certificates(secrets, spec.certificates)
+    found = [*agreement.recipients(cluster, sealed_for), *agreement.lifetimes(cluster, all_secrets, now)]
     return [problem.at(spec.document.position(problem.path)) for problem in found]
 
 
@@ -244,4 +247,4 @@ def validate_file(file: str, now: datetime) -> tuple[Problem, ...]:
         return (*spec.warnings, *missing)
     closed = secretsfile.read(secrets_file)
     check_agreement(spec, resolve(spec.cluster), secretsfile.with_certificates(closed.secrets, spec.certificates))
-    return (*spec.warnings, *_recipients(spec, closed.recipients))
+    return (*spec.warnings, *_doubts(spec, closed.secrets, closed.recipients, now))

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -161,6 +161,34 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
+def algorithm_of(key: PrivateKey) -> str:
+    """A key's type and size, as a spec names it."""
+    return f"RSA-{key.key_size}" if isinstance(key, rsa.RSAPrivateKey) else f"ECDSA-P{key.key_size}"
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether a certificate may sign others."""
+    try:
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return False
+    try:
+        return basic.ca and certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return basic.ca
+
+
+def load_public_key(pem: str) -> PublicKey:
+    """A PEM public key of a kind that Kubernetes uses. Raises ValueError."""
+    try:
+        key = serialization.load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("is not a PEM public key") from None
+    if not isinstance(key, PublicKey):
+        raise ValueError("is neither an RSA nor an EC key")
+    return key
+
+
 def same_public_key(one: object, other: object) -> bool:
     """Whether two public keys are the same key."""
     return isinstance(one, PublicKey) and isinstance(other, PublicKey) and public_key_pem(one) == public_key_pem(other)
@@ -211,7 +239,8 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
 
 
 def _name(common_name: str, organization: str | None) -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    # A node's name may be longer than X.520 lets a common name be; Go, and so kubeadm, does not mind.
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name, _validate=False)]
     if organization is not None:
         attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
     return x509.Name(attributes)
@@ -315,12 +344,21 @@ def faults(certificate: x509.Certificate, request: Request, authority: x509.Cert
     except (ValueError, TypeError, InvalidSignature):
         found.append("was not signed by the authority")
     if set(certificate.subject) != set(_name(request.common_name, request.organization)):
-        found.append(f"has the subject {certificate.subject.rfc4514_string()}")
+        wanted = _name(request.common_name, request.organization).rfc4514_string()
+        found.append(f"has the subject {certificate.subject.rfc4514_string()}, not {wanted}")
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if begins >= ends:
+        found.append("ends before it begins")
+    if ends > authority.not_valid_after_utc:
+        found.append(f"is valid until {ends:%Y-%m-%dT%H:%M:%SZ}, longer than its authority")
     extensions = {extension.oid: extension.value for extension in certificate.extensions}
     usages = extensions.get(x509.ExtendedKeyUsage.oid)
     missing = [usage for usage in _extended_key_usage(request) if usages is None or usage not in list(usages)]
     if missing:
         found.append(f"lacks the extended key usage {', '.join(usage._name for usage in missing)}")
+    usage = extensions.get(x509.KeyUsage.oid)
+    if isinstance(usage, x509.KeyUsage) and not usage.digital_signature:
+        found.append("lacks the key usage digitalSignature")
     names = _subject_alternative_names(request)
     own = extensions.get(x509.SubjectAlternativeName.oid)
     lacking = [str(name.value) for name in names or () if own is None or name not in list(own)]

@@ -8,7 +8,24 @@ way in is :meth:`Secret.reveal`, so that every use can be found by searching for
 from __future__ import annotations
 
 import hmac
+import re
 from typing import NoReturn
+
+_LOOKS_SECRET = re.compile(
+    r"AGE-(SECRET-KEY|PLUGIN-\w+)-\S*|-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*|\b[a-z0-9]{6}\.[a-z0-9]{16}\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""An age identity, a PEM key, or a whole bootstrap token, wherever a person may have pasted one."""
+
+
+def looks_secret(text: str) -> bool:
+    """Whether there is something in a text that must not be repeated."""
+    return _LOOKS_SECRET.search(text) is not None
+
+
+def redacted(text: str) -> str:
+    """A text without what looks secret in it."""
+    return _LOOKS_SECRET.sub("<secret>", text)
 
 
 class Secret:

@@ -143,6 +143,8 @@ def _check(document: load.Document, secrets: ClusterSecrets) -> None:
             except ValueError:
                 add("is not a PEM certificate", *where, "certificate")
                 continue
+            if not pki.is_authority(certificate):
+                add("is not the certificate of an authority", *where, "certificate")
             if isinstance(entry.key, Secret):
                 try:
                     key = pki.load_private_key(entry.key)
@@ -164,6 +166,14 @@ def _check(document: load.Document, secrets: ClusterSecrets) -> None:
                 continue
             if own.decode().strip() != pair.public_key.strip():
                 add("does not belong to the public key beside it", "serviceAccountKeys", index, "key")
+    for index, pair in enumerate(secrets.service_account_keys):
+        try:
+            pki.load_public_key(pair.public_key)
+        except ValueError as error:
+            add(str(error), "serviceAccountKeys", index, "publicKey")
+    signing = secrets.manifest_signing
+    if isinstance(signing.key, Secret) and not _is_signer(signing.key, signing.public_key):
+        add("is not the Ed25519 key of the public key beside it", "manifestSigning", "key")
     for index, token in enumerate(secrets.bootstrap_tokens):
         if isinstance(token.secret, Secret):
             text = token.secret.reveal().decode("utf-8", "replace")
@@ -171,6 +181,16 @@ def _check(document: load.Document, secrets: ClusterSecrets) -> None:
                 add("must be 16 lower-case letters and digits", "bootstrapTokens", index, "secret")
     if problems:
         raise SpecError(problems)
+
+
+def _is_signer(key: Secret, public_key: str) -> bool:
+    try:
+        own = serialization.load_pem_private_key(key.reveal(), password=None)
+    except (TypeError, ValueError):
+        return False
+    if not isinstance(own, ed25519.Ed25519PrivateKey):
+        return False
+    return pki.public_key_pem(own.public_key()).decode().strip() == public_key.strip()
 
 
 def certificates_directory(spec: str) -> Path:

@@ -120,6 +120,8 @@ class EnvVar(Model):
 
     name: Annotated[str, AfterValidator(names.env_name)]
     value: str = ""
+    value_from: FreeForm | None = None
+    """Where the value comes from: of what Kubernetes knows, a static pod can use fieldRef and resourceFieldRef."""
 
 
 class HostPathMount(Model):

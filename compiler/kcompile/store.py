@@ -120,7 +120,8 @@ def _recorded(root: Path) -> dict[str, str]:
 def write(root: Path, files: Sequence[TreeFile], progress: Callable[[int], None] = lambda _: None) -> Result:
     """Make ``root`` hold exactly ``files``, and what was there that kcompile did not write.
 
-    The old tree or the new one is there, whole, at every moment. Raises OutputError; the old tree then stands.
+    The old tree or the new one is there, whole, at every moment. Raises OutputError: the old tree then stands, or,
+    where only clearing up failed, the new one, as the message says.
     """
     umask = os.umask(0o022)
     try:
@@ -453,8 +454,8 @@ def create_file(path: Path, content: bytes, mode: int) -> None:
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
-    """Write a file in place of the one that stands there, in one step. Raises OutputError."""
-    _in_one_step(path, content, mode, replace=True)
+    """Write a file in place of the one that stands there, or that a link there leads to. Raises OutputError."""
+    _in_one_step(path.resolve() if path.is_symlink() else path, content, mode, replace=True)
 
 
 def _write_pending(pending: Path, content: bytes, mode: int, *, sync: bool = False) -> None:

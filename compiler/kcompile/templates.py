@@ -1,4 +1,4 @@
-"""Text from the package's Jinja2 templates. Every value in them passes through a quoting filter."""
+"""Text from the package's Jinja2 templates. What a user names passes through the quoting filter of its language."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["sh"] = lambda value: shlex.quote(str(value))
-    environment.filters["yaml"] = json.dumps  # a JSON string is a YAML string
-    environment.filters["md"] = lambda value: str(value).replace("|", "\\|").replace("`", "")
+    environment.filters["yaml"] = lambda value: json.dumps(value, ensure_ascii=False)  # a JSON string is a YAML string
+    environment.filters["md"] = lambda value: " ".join(str(value).split()).replace("|", "\\|").replace("`", "")
     return environment
 
 

@@ -84,6 +84,8 @@ def _problem(document: Document, model: type[BaseModel], error: ErrorDetails) ->
         hint = f"for example {location[-1]}: {example}" if isinstance(example, str) else None
         return Problem("is required and missing", location, hint).at(replace(position, excerpt=None))
     position = document.position(path, key="[key]" in error["loc"])
+    if kind in _TYPE_WORDS and not document.show_lines:
+        return Problem(f"must be {_TYPE_WORDS[kind]}", path).at(position)  # of a secrets file: values are withheld
     if kind in _TYPE_WORDS:
         return _wrong_type(document, model, path, kind, error["input"]).at(position)
     if kind == "value_error":
@@ -119,7 +121,9 @@ _EXAMPLES = {"int_type": "a number, for example 6443", "bool_type": "true or fal
 
 
 def _hint_on(document: Document, model: type[BaseModel], path: Path, text: str) -> str | None:
-    """How to mend a value that would not be right as a string either."""
+    """How to mend a value that would not be right as a string either. In lists nothing is tried: they can be long."""
+    if any(isinstance(item, int) for item in path):
+        return None
     try:
         model.model_validate(_replaced(document.data, path, text))
     except ValidationError as error:

@@ -33,7 +33,16 @@ _NOT_A_STRING = re.compile(
 
 @lru_cache(maxsize=8192)
 def _is_plain(text: str) -> bool:
-    return bool(text) and not _NOT_A_STRING.fullmatch(text)
+    return bool(text) and not _is_ambiguous(text)
+
+
+def _is_ambiguous(text: str) -> bool:
+    """Whether a string has to be quoted to stay one; go-yaml strips underscores before it looks for a number."""
+    return any(_NOT_A_STRING.fullmatch(spelling) for spelling in {text, _without_underscores(text)})
+
+
+def _without_underscores(text: str) -> str:
+    return text.replace("_", "") if text[:1] in "+-.0123456789" else text
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -97,7 +106,7 @@ def _go_escape(char: str) -> str:
 
 def _go_string(text: str) -> str:
     """A one-line string as go-yaml quotes it."""
-    if _GO_DOUBLE_QUOTED.search(text) or "\n" in text or not text or _NOT_A_STRING.fullmatch(text):
+    if _GO_DOUBLE_QUOTED.search(text) or "\n" in text or not text or _is_ambiguous(text):
         return '"' + "".join(map(_go_escape, text)) + '"'
     if _GO_SINGLE_QUOTED.fullmatch(text):
         return "'" + text.replace("'", "''") + "'"

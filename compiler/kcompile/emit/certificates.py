@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kcompile import pki
 from kcompile.artifact import PRIVATE_MODE, Artifact, SealedBinary
-from kcompile.hosts import ResolvedCluster
+from kcompile.hosts import SIGNING_CERTIFICATE, ResolvedCluster
 from kcompile.keyring import Keyring, control_plane_leaves
 
 
@@ -26,6 +26,9 @@ def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
         for row in authorities:
             path = cluster.pki_path(row.path)
             yield Artifact(f"{path}.crt", bundles[row.name], host.name)
+            if row.name == "kubernetes" and row.name in keys and len(keyring.certificates(row.name)) > 1:
+                signing = pki.certificate_pem(keyring.certificates(row.name)[0])
+                yield Artifact(cluster.pki_path(SIGNING_CERTIFICATE), signing, host.name)
             if row.name in keys:
                 yield Artifact(f"{path}.key", keys[row.name], host.name, PRIVATE_MODE)
         for leaf in control_plane_leaves(cluster, host):

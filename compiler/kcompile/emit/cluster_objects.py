@@ -14,7 +14,7 @@ from kcompile.artifact import PRIVATE_MODE, Artifact, SealedYaml
 from kcompile.flags import authorization_modes
 from kcompile.hosts import ResolvedCluster
 from kcompile.keyring import Keyring
-from kcompile.kubeobjects import binding, config_map, group, role, user
+from kcompile.kubeobjects import binding, config_map, environment_variable, group, role, user
 from kcompile.secret import Secret
 from kcompile.spec import BootstrapToken, Component, ExtraArgs, LocalEtcd
 
@@ -37,7 +37,7 @@ def _component(component: Component, *, as_list: bool) -> dict[str, Any]:
     return _drop_empty(
         {
             "extraArgs": _extra_args(component.extra_args, as_list=as_list),
-            "extraEnvs": [{"name": e.name, **_drop_empty({"value": e.value})} for e in component.extra_envs],
+            "extraEnvs": list(map(environment_variable, component.extra_envs)) if as_list else [],
             "extraVolumes": [
                 {
                     "hostPath": v.host_path,
@@ -71,7 +71,7 @@ def _etcd(cluster: ResolvedCluster, *, as_list: bool) -> dict[str, Any]:
             **_drop_empty(
                 {
                     "extraArgs": _extra_args(local.extra_args, as_list=as_list),
-                    "extraEnvs": [{"name": e.name, **_drop_empty({"value": e.value})} for e in local.extra_envs],
+                    "extraEnvs": list(map(environment_variable, local.extra_envs)) if as_list else [],
                     "imageRepository": local.image_repository,
                     "imageTag": local.image_tag,
                     "peerCertSANs": list(local.peer_cert_sans),

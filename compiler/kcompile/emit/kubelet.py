@@ -23,7 +23,8 @@ def configuration(cluster: ResolvedCluster, host: Host) -> dict[str, Any]:
     if cluster.has_instance_config:
         document["containerRuntimeEndpoint"] = settings.cri_socket
     issued_worker = settings.pool is not None and settings.credentials == "issued"
-    if issued_worker and settings.kubelet.get("serverTLSBootstrap") is not True:
+    own = settings.kubelet.get("serverTLSBootstrap") is True or settings.kubelet.get("tlsCertFile")
+    if issued_worker and not own:
         document |= {"tlsCertFile": f"{KUBELET_PKI}/kubelet.crt", "tlsPrivateKeyFile": f"{KUBELET_PKI}/kubelet.key"}
     patches = cluster.cluster.spec.patches
     return patching.apply_all(document, patches, PATCH_TARGET, host.name, structured=False)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from kcompile import images, network, patching, yamlfmt
+from kcompile import images, names, network, patching, yamlfmt
 from kcompile.artifact import PRIVATE_MODE, Artifact
 from kcompile.flags import DEFAULT_AUTHORIZATION_MODES, Args, arguments, authorization_modes
-from kcompile.hosts import KUBERNETES_DIR, Host, ResolvedCluster, merge
+from kcompile.hosts import KUBERNETES_DIR, SIGNING_CERTIFICATE, Host, ResolvedCluster, merge
 from kcompile.keyring import Keyring, control_plane_leaves, kubeconfig_leaves
+from kcompile.kubeobjects import environment_variable
 from kcompile.spec import Component, EnvVar, HostPathMount
 from kcompile.versions.table import Probes
 
@@ -102,7 +104,7 @@ def _manifest(cluster: ResolvedCluster, pod: _Pod) -> dict[str, Any]:
     if version.names_probe_ports:
         container["ports"] = [{"containerPort": pod.probe_port, "name": "probe-port", "protocol": "TCP"}]
     if pod.extra_envs:
-        container["env"] = [{"name": e.name, **({"value": e.value} if e.value else {})} for e in pod.extra_envs]
+        container["env"] = list(map(environment_variable, pod.extra_envs))
     metadata: dict[str, Any] = {
         **({"annotations": dict(pod.annotations)} if pod.annotations else {}),
         "labels": {"component": pod.name, "tier": "control-plane"},
@@ -344,6 +346,13 @@ def _etcd_membership(cluster: ResolvedCluster, host: Host) -> dict[str, str]:
     return {"initial-cluster": f"{host.name}={_peer_url(host)}"}
 
 
+def _etcd_version_args(cluster: ResolvedCluster) -> dict[str, str]:
+    """The flags that depend on the etcd that runs (kubernetes/kubernetes PR 133023)."""
+    older = cluster.version.older_etcd_args
+    version = names.etcd_version(images.etcd_tag(cluster))
+    return dict(older if older is not None and version is not None and version < (3, 6) else cluster.version.etcd_args)
+
+
 def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
     local = cluster.cluster.spec.etcd.local
     data_dir = local.data_dir if local else "/var/lib/etcd"
@@ -373,7 +382,7 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
             "peer-trusted-ca-file": path("etcd/ca.crt"),
             "snapshot-count": "10000",
             "trusted-ca-file": path("etcd/ca.crt"),
-            **dict(cluster.version.etcd_args),
+            **_etcd_version_args(cluster),
             **_etcd_membership(cluster, host),
         },
         extra_args=extra_args,
@@ -426,35 +435,43 @@ def _credentials_digests(cluster: ResolvedCluster, keyring: Keyring, host: Host)
         "kube-scheduler": ("ca", "scheduler.conf"),
     }
     digests = {}
-    for pod, names in loaded.items():
+    for pod, files in loaded.items():
         digest = hashlib.sha256()
-        for name in names:
+        for name in files:
             content = known.get(name, b"")
             digest.update(f"{name}:{len(content)}:".encode() + content)
         digests[pod] = digest.hexdigest()
     return digests
 
 
+def _signer_args(cluster: ResolvedCluster, keyring: Keyring) -> dict[str, str]:
+    """What the controller manager signs with, where that is not kubeadm's ca.crt and ca.key."""
+    if keyring.is_external("kubernetes"):  # nothing: the signer must not start
+        return {"cluster-signing-cert-file": "", "cluster-signing-key-file": ""}
+    if len(keyring.certificates("kubernetes")) > 1:  # it reads one certificate, and ca.crt holds all that are believed
+        return {"cluster-signing-cert-file": cluster.pki_path(SIGNING_CERTIFICATE)}
+    return {}
+
+
 def documents(
-    cluster: ResolvedCluster, host: Host, *, signs_elsewhere: bool = False
+    cluster: ResolvedCluster, host: Host, signer_args: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """A control-plane host's pods by name, patched. Raises SpecError when a patch does not apply."""
     for name, build in _PODS.items():
         if name != "etcd" or cluster.has_local_etcd:
             pod = build(cluster, host)
-            if name == "kube-controller-manager" and signs_elsewhere:
-                # without the authority's key there is nothing to sign with: the signer must not start
-                unset = {"cluster-signing-cert-file": "", "cluster-signing-key-file": ""}
-                pod = replace(pod, args={**pod.args, **unset})
+            if name == "kube-controller-manager":
+                pod = replace(pod, args={**pod.args, **signer_args})
             document = _manifest(cluster, pod)
             yield name, patching.apply_all(document, cluster.cluster.spec.patches, name, host.name)
 
 
 def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
     """The static pods of every control-plane host."""
+    signer_args = _signer_args(cluster, keyring)
     for host in cluster.control_plane:
         digests = _credentials_digests(cluster, keyring, host)
-        for name, document in documents(cluster, host, signs_elsewhere=keyring.is_external("kubernetes")):
+        for name, document in documents(cluster, host, signer_args):
             own = {"annotations": {"kcompile.dev/credentials-sha256": digests[name]}}
             content = yamlfmt.dump(merge(document, {"metadata": own}))
             yield Artifact(f"{MANIFESTS_DIR}/{name}.yaml", content, host.name, PRIVATE_MODE)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kcompile.errors import Problem, Severity, format_path
+from kcompile.secret import redacted
 
 _TAB_WIDTH = 4
 
 
 def printable(text: str) -> str:
-    """Text without control characters: what a file holds must not steer a terminal."""
+    """Text without control characters: what a file holds must not steer a terminal. What looks secret is left out."""
+    text = redacted(text)
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
 
 
@@ -51,8 +53,8 @@ def _fields(problem: Problem) -> dict[str, Any]:
         "line": position.line if position else None,
         "column": position.column if position else None,
         "path": format_path(problem.path) or None,
-        "message": problem.message,
-        "hint": problem.hint,
+        "message": redacted(problem.message),
+        "hint": redacted(problem.hint) if problem.hint else None,
     }
 
 
@@ -67,6 +69,12 @@ def _escaped(text: str, *, value: bool) -> str:
     return text
 
 
+def _words(problem: Problem) -> str:
+    path = format_path(problem.path)
+    words = f"{path}: {problem.message}" if path else problem.message
+    return redacted(f"{words}\nhint: {problem.hint}" if problem.hint else words)
+
+
 def as_github(problems: Sequence[Problem]) -> str:
     """GitHub workflow commands, which annotate a pull request's lines."""
     lines = []
@@ -76,10 +84,7 @@ def as_github(problems: Sequence[Problem]) -> str:
         if position is not None:
             file = _escaped(position.file, value=True)
             place = f" file={file},line={position.line},col={position.column}"
-        path = format_path(problem.path)
-        words = f"{path}: {problem.message}" if path else problem.message
-        hint = f"\nhint: {problem.hint}" if problem.hint else ""
-        lines.append(f"::{problem.severity.value}{place}::{_escaped(words + hint, value=False)}")
+        lines.append(f"::{problem.severity.value}{place}::{_escaped(_words(problem), value=False)}")
     return "\n".join(lines)
 
 
@@ -87,12 +92,10 @@ def as_sarif(problems: Sequence[Problem]) -> str:
     """SARIF 2.1.0, which code-scanning services read."""
     results = []
     for problem in problems:
-        path = format_path(problem.path)
-        words = f"{path}: {problem.message}" if path else problem.message
         result: dict[str, Any] = {
             "ruleId": "kcompile",
             "level": problem.severity.value,
-            "message": {"text": f"{words}\nhint: {problem.hint}" if problem.hint else words},
+            "message": {"text": _words(problem)},
         }
         if problem.position is not None:
             region = {"startLine": problem.position.line, "startColumn": problem.position.column}

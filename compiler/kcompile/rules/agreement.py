@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from kcompile import pki, timefmt
 from kcompile.errors import Problem, Severity
@@ -11,6 +12,7 @@ from kcompile.keyring import Leaf, signs_elsewhere, stored_leaves
 from kcompile.manifest import ClusterSecrets, LeafKey
 from kcompile.secret import Secret
 
+_SOON = timedelta(days=30)
 _UPDATE = "kcompile secrets update adds what a spec needs and its secrets file lacks"
 
 
@@ -31,9 +33,19 @@ def lacking(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterator[Probl
         hint = "`kcompile csr` writes what is to be signed; put what was signed beside it as NAME.crt"
         yield Problem(f"the {unsigned[0].authority} authority: {message}", ("spec", "pki"), hint)
     keyless = [leaf for leaf in stored if leaf not in elsewhere]
+    algorithm = cluster.cluster.spec.key_algorithm
+    stale = [leaf for leaf in stored if leaf.key_name in known and _is_of_another_kind(known[leaf.key_name], algorithm)]
+    if stale:
+        message = f"the secrets file has a key of another type for {_some(stale)}"
+        hint = "remove its entries in leafKeys with `sops edit`, then `kcompile secrets update` makes new ones"
+        yield Problem(message, ("spec", "pki", "encryptionAlgorithm"), hint)
+    if signs_elsewhere(secrets, "kubernetes"):
+        for index, pool in enumerate(cluster.cluster.spec.node_pools):
+            if any((node.credentials or pool.credentials) == "bootstrapToken" for node in pool.nodes):
+                message = "its nodes join by bootstrap token, and nothing in the cluster can sign their certificates"
+                yield Problem(message, ("spec", "nodePools", index), "set credentials: issued")
     missing = [leaf for leaf in keyless if leaf.key_name not in known or known[leaf.key_name].key is None]
     if missing:
-        algorithm = cluster.cluster.spec.key_algorithm
         message = f"{algorithm} keys cannot be derived, and the secrets file has none for {_some(missing)}"
         yield Problem(message, ("spec", "pki", "encryptionAlgorithm"), _UPDATE)
     for leaf in elsewhere:
@@ -42,6 +54,10 @@ def lacking(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterator[Probl
             for fault in _faults(leaf, entry, secrets):
                 hint = f"have {leaf.key_name}.csr signed again, or write it anew with `kcompile csr`"
                 yield Problem(f"the certificate {leaf.key_name}.crt {fault}", ("spec", "pki"), hint)
+
+
+def _is_of_another_kind(entry: LeafKey, algorithm: str) -> bool:
+    return isinstance(entry.key, Secret) and pki.algorithm_of(pki.load_private_key(entry.key)) != algorithm
 
 
 def _some(leaves: list[Leaf]) -> str:
@@ -85,6 +101,32 @@ def contradictions(cluster: ResolvedCluster, secrets: ClusterSecrets) -> Iterato
         which = f"the {found[0]} authority is" if len(found) == 1 else f"the authorities {', '.join(found)} are"
         hint = "choose a date between, early enough for the certificates to end before"
         yield Problem(f"{which} valid only from {span}", ("spec", "pki", "issuedAt"), hint)
+
+
+def lifetimes(cluster: ResolvedCluster, secrets: ClusterSecrets, now: datetime) -> Iterator[Problem]:
+    """Warnings about certificates that end with their authority, and about those signed elsewhere and when they end."""
+    spec = cluster.cluster.spec.pki
+    issued = timefmt.parse_timestamp(spec.issued_at)
+    _, wanted = pki.validity(issued, timefmt.timedelta_of(spec.certificate_validity_period))
+    for row in pki.AUTHORITIES:
+        for entry in secrets.authorities.named(row.name):
+            ends = pki.load_certificate(entry.certificate).not_valid_after_utc
+            if entry.state == "active" and entry.key is not None and issued < ends < wanted:
+                message = (
+                    f"the {row.name} authority ends on {timefmt.format_timestamp(ends)}, and its certificates with it"
+                )
+                yield Problem(message, ("spec", "pki", "issuedAt"), "it is time for a new authority", Severity.WARNING)
+    for leaf in stored_leaves(cluster, secrets):
+        found = next((e.certificate for e in secrets.leaf_keys if e.name == leaf.key_name), None)
+        if found is None or not signs_elsewhere(secrets, leaf.authority):
+            continue
+        certificate = pki.load_certificate(found)
+        begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        if begins > now or ends - now < _SOON:
+            when = f"from {timefmt.format_timestamp(begins)} to {timefmt.format_timestamp(ends)}"
+            message = f"the certificate {leaf.key_name}.crt is valid {when}"
+            hint = f"have {leaf.key_name}.csr signed again"
+            yield Problem(message, ("spec", "pki"), hint, Severity.WARNING)
 
 
 def recipients(cluster: ResolvedCluster, sealed_for: tuple[str, ...]) -> Iterator[Problem]:

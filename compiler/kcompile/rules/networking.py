@@ -129,6 +129,11 @@ def families(cluster: Cluster) -> Iterator[Problem]:
         own = [ipaddress.ip_address(part).version for part in network.split_list(node)]
         if own[0] not in service_families:
             yield Problem(f"an IPv{own[0]} address in a cluster whose services are IPv{service_families[0]}", path)
+        elif path[1] == "controlPlane" and own[0] != service_families[0]:
+            message = (
+                f"its API server would advertise IPv{own[0]}, and the first service range is IPv{service_families[0]}"
+            )
+            yield Problem(message, path, "put the address of that family first, or the ranges in the other order")
 
 
 def endpoint(cluster: Cluster) -> Iterator[Problem]:
@@ -142,6 +147,8 @@ def endpoint(cluster: Cluster) -> Iterator[Problem]:
             yield Problem(f"is required with {len(control_plane)} control-plane nodes", path, hint)
         return
     host = network.split_endpoint(given).host
+    if network.is_ip(host) and (ipaddress.ip_address(host).is_unspecified or ipaddress.ip_address(host).is_loopback):
+        yield Problem(f"no other machine reaches {host}", path, "use an address or a name that reaches the API servers")
     if len(control_plane) > 1 and host in [network.split_list(node.address)[0] for node in control_plane]:
         hint = "use an address that moves, or a name"
         yield Problem(f"{host} is one node's own address", path, hint, Severity.WARNING)

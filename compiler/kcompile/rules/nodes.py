@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kcompile import network
 from kcompile.errors import Path, Problem, Severity
@@ -129,6 +129,34 @@ def registration(cluster: Cluster) -> Iterator[Problem]:
                     yield Problem(message, (*where, name), "use the kubelet field of the configuration file")
 
 
+def labels_twice(cluster: Cluster) -> Iterator[Problem]:
+    """Labels and the flag node-labels do not come together from a pool and its nodes: the flag would replace them."""
+    spec = cluster.spec
+    groups: list[tuple[Path, NodeSettings, Sequence[NodeSettings]]] = [
+        (("spec", "controlPlane"), spec.control_plane, spec.control_plane.nodes)
+    ]
+    groups += [(("spec", "nodePools", number), pool, pool.nodes) for number, pool in enumerate(spec.node_pools)]
+    for path, shared, nodes in groups:
+        for index, node in enumerate(nodes):
+            own, above = ("node-labels" in level.node_registration.kubelet_extra_args for level in (node, shared))
+            if (own and shared.labels and not node.labels) or (above and node.labels and not own):
+                message = "labels and the flag node-labels come together here, and the flag would replace the labels"
+                yield Problem(message, (*path, "nodes", index), "move all of them to labels")
+
+
+def taints(cluster: Cluster) -> Iterator[Problem]:
+    """The API server refuses a node with two taints of one key and effect."""
+    for path, level in levels(cluster):
+        registration = level.node_registration.taints
+        for field, found in ((("taints",), level.taints), (("nodeRegistration", "taints"), registration)):
+            seen = set()
+            for index, taint in enumerate(found or ()):
+                if (taint.key, taint.effect) in seen:
+                    message = f"the taint {taint.key}:{taint.effect} is there already"
+                    yield Problem(message, (*path, *field, index), "keep one of them")
+                seen.add((taint.key, taint.effect))
+
+
 def tokens(cluster: Cluster) -> Iterator[Problem]:
     """Nodes that join by token need one."""
     if any("authentication" in token.usages for token in cluster.spec.bootstrap_tokens):
@@ -142,4 +170,4 @@ def tokens(cluster: Cluster) -> Iterator[Problem]:
             )
 
 
-RULES = (unique, quorum, labels, registration, tokens)
+RULES = (unique, quorum, labels, labels_twice, taints, registration, tokens)

@@ -9,7 +9,7 @@ from kcompile import configuration_fields, names, versions
 from kcompile.configuration_fields import Kind
 from kcompile.errors import Path, Problem, Severity
 from kcompile.rules.nodes import levels
-from kcompile.spec import Cluster
+from kcompile.spec import Cluster, Component, LocalEtcd
 
 _OWNED = {
     "apiServer": (
@@ -129,6 +129,112 @@ def etcd(cluster: Cluster) -> Iterator[Problem]:
         yield Problem("certFile and keyFile go together", (*path, "external"), "give both or neither")
 
 
+def external_etcd(cluster: Cluster) -> Iterator[Problem]:
+    """As kubeadm checks it: certificates go with an authority, and with https alone."""
+    external = cluster.spec.etcd.external
+    if external is None:
+        return
+    path: Path = ("spec", "etcd", "external")
+    if external.cert_file and external.key_file and not external.ca_file:
+        yield Problem(
+            "certFile and keyFile need caFile",
+            (*path, "certFile"),
+            "give the authority that signed etcd's certificates",
+        )
+    if external.ca_file or external.cert_file or external.key_file:
+        for index, endpoint in enumerate(external.endpoints):
+            if not endpoint.startswith("https://"):
+                message = f"{endpoint} is not https, and certificates are given"
+                yield Problem(message, (*path, "endpoints", index), "write https://, or give no files")
+
+
+def etcd_version(cluster: Cluster) -> Iterator[Problem]:
+    """The etcd flags of kubeadm from 1.36 on are those of etcd 3.6."""
+    local, minor = cluster.spec.etcd.local, names.minor_version(cluster.spec.kubernetes_version)
+    version = names.etcd_version(local.image_tag) if local is not None and local.image_tag else None
+    if version is not None and version < (3, 6) and minor >= 36:
+        message = f"an etcd before 3.6 does not know the flags that kubeadm v1.{minor} gives it"
+        yield Problem(message, ("spec", "etcd", "local", "imageTag"), "leave it out, or name 3.6 or later")
+
+
+def authorization(cluster: Cluster) -> Iterator[Problem]:
+    """The API server takes modes or a configuration, and the latter from 1.30 on as kubeadm starts it."""
+    args = cluster.spec.api_server.extra_args
+    if "authorization-config" not in args:
+        return
+    path: Path = ("spec", "apiServer", "extraArgs", "authorization-config")
+    minor = names.minor_version(cluster.spec.kubernetes_version)
+    if "authorization-mode" in args:
+        yield Problem("the API server does not take it together with authorization-mode", path, "keep one of them")
+    elif minor < 30:
+        message = f"kubeadm v1.{minor} always sets authorization-mode, which the API server does not take with it"
+        yield Problem(message, path, "list the modes in authorization-mode", Severity.WARNING)
+
+
+def older_configuration(cluster: Cluster) -> Iterator[Problem]:
+    """What v1beta3, which kubeadm stores up to 1.30, cannot say: a later ``kubeadm upgrade`` would not know of it."""
+    spec = cluster.spec
+    minor = names.minor_version(spec.kubernetes_version)
+    if minor > 30:
+        return
+    places: list[tuple[Path, Component | LocalEtcd]] = [
+        (("spec", "apiServer"), spec.api_server),
+        (("spec", "controllerManager"), spec.controller_manager),
+        (("spec", "scheduler"), spec.scheduler),
+        (("spec", "etcd", "local"), spec.etcd.local or LocalEtcd.model_construct()),
+    ]
+    for place, component in places:
+        for flag, values in component.extra_args.items():
+            if len(values) > 1 and flag != "authorization-mode":
+                message = f"the kubeadm-config of v1.{minor} holds each flag once: it will say {values[-1]}"
+                hint = "kubeadm upgrade would write the manifest with that alone"
+                yield Problem(message, (*place, "extraArgs", flag), hint, Severity.WARNING)
+        if component.extra_envs:
+            message = f"the kubeadm-config of v1.{minor} knows no environment variables"
+            hint = "kubeadm upgrade would write the manifest without them"
+            yield Problem(message, (*place, "extraEnvs"), hint, Severity.WARNING)
+
+
+_PORTS = {
+    2379: "etcd",
+    2380: "etcd",
+    2381: "etcd's metrics",
+    10248: "the kubelet's health check",
+    10249: "kube-proxy's metrics",
+    10250: "the kubelet",
+    10256: "kube-proxy's health check",
+    10257: "the controller manager",
+    10259: "the scheduler",
+}
+
+
+def bind_ports(cluster: Cluster) -> Iterator[Problem]:
+    """The API server's port is not another component's on the same host."""
+    spec = cluster.spec.control_plane
+    places: list[tuple[Path, int]] = [(("spec", "controlPlane"), spec.local_api_endpoint.bind_port)]
+    for index, node in enumerate(spec.nodes):
+        if node.local_api_endpoint is not None:
+            places.append((("spec", "controlPlane", "nodes", index), node.local_api_endpoint.bind_port))
+    for place, port in places:
+        if port in _PORTS:
+            path: Path = (*place, "localAPIEndpoint", "bindPort")
+            yield Problem(f"{port} is the port of {_PORTS[port]}", path, "choose another, for example 6443")
+
+
+def kubelet_owned(cluster: Cluster) -> Iterator[Problem]:
+    """Kubelet settings that do not become what they say."""
+    places: list[tuple[Path, Mapping[str, Any]]] = [(("spec",), cluster.spec.kubelet)]
+    places += [(path, level.kubelet) for path, level in levels(cluster)]
+    for place, fields in places:
+        if fields.get("rotateCertificates") is False:
+            path: Path = (*place, "kubelet", "rotateCertificates")
+            yield Problem("kubeadm always writes true", path, "leave it out", Severity.WARNING)
+        if fields.get("staticPodPath", "/etc/kubernetes/manifests") != "/etc/kubernetes/manifests":
+            path = (*place, "kubelet", "staticPodPath")
+            message = "the control plane's manifests are in /etc/kubernetes/manifests"
+            yield Problem(message, path, "leave it out", Severity.WARNING)
+
+
 def extra_names(cluster: Cluster) -> Iterator[Problem]:
     """A volume's or a variable's name stands once in a component."""
     spec = cluster.spec
@@ -164,4 +270,18 @@ def patches(cluster: Cluster) -> Iterator[Problem]:
                 yield Problem(f"{name} is no control-plane node: it runs no {patch.target}", (*path, number))
 
 
-RULES = (version, feature_gates, component_configurations, owned_flags, etcd, extra_names, patches)
+RULES = (
+    version,
+    feature_gates,
+    component_configurations,
+    owned_flags,
+    etcd,
+    external_etcd,
+    etcd_version,
+    authorization,
+    older_configuration,
+    bind_ports,
+    kubelet_owned,
+    extra_names,
+    patches,
+)

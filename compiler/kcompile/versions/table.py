@@ -61,6 +61,8 @@ class Version:
     etcd_probes: Probes
     etcd_args: tuple[tuple[str, str], ...]
     """Flags that changed their names between etcd 3.5 and 3.6."""
+    older_etcd_args: tuple[tuple[str, str], ...] | None
+    """The same for an etcd before 3.6, where kubeadm tells them apart; None where it does not."""
     mounts_flexvolume_dir: bool
     """The controller manager mounts the FlexVolume plugin directory."""
 

@@ -31,6 +31,7 @@ VERSION = Version(
     names_probe_ports=False,
     scheduler_probes=Probes("/healthz", "/healthz"),
     etcd_probes=Probes("/health?exclude=NOSPACE&serializable=true", "/health?serializable=false"),
+    older_etcd_args=None,
     etcd_args=(
         ("experimental-initial-corrupt-check", "true"),
         ("experimental-watch-progress-notify-interval", "5s"),

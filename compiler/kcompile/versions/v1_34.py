@@ -15,6 +15,7 @@ VERSION = replace(
     writes_creation_timestamp=False,
     writes_preferences=False,
     names_probe_ports=True,
+    older_etcd_args=v1_33.VERSION.etcd_args,
     etcd_args=(("feature-gates", "InitialCorruptCheck=true"), ("watch-progress-notify-interval", "5s")),
     has_instance_config=True,
 )

@@ -12,6 +12,7 @@ VERSION = replace(
     etcd_tag="3.6.8-0",
     coredns_tag="v1.14.2",
     extra_args_follow_from=0,
+    older_etcd_args=None,
     organizations={},
     binds_kubelet_client=True,
     mounts_flexvolume_dir=False,

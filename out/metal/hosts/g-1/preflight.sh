@@ -43,6 +43,14 @@ else
     fail 'swap is on: turn it off, or set failSwapOn: false under kubelet in the spec'
 fi
 
+if systemctl is-active --quiet systemd-resolved 2>/dev/null; then
+    if grep -q '^resolvConf: ' "$here/rootfs/var/lib/kubelet/config.yaml" 2>/dev/null; then
+        pass 'systemd-resolved runs, and the kubelet is told which resolv.conf pods get'
+    else
+        fail 'systemd-resolved runs: set resolvConf: /run/systemd/resolve/resolv.conf under kubelet in the spec'
+    fi
+fi
+
 has_address() {
     if ip -o addr show 2>/dev/null | grep -qF " $1/"; then
         pass "this machine has the address $1"
