@@ -181,12 +181,42 @@ def test_patches_reach_what_they_name(make_cluster: MakeCluster) -> None:
 BROKEN = {
     "pointer": (
         {"target": "etcd", "type": "json", "patch": [{"op": "remove", "path": "/spec/nothing"}]},
-        "spec.patches[0].patch: does not apply to etcd on cp-1: can't remove a non-existent object 'nothing'",
+        "spec.patches[0].patch[0]: does not apply to etcd on cp-1: remove: there is no such place, /spec/nothing",
     ),
     "test": (
         {"target": "etcd", "type": "json", "patch": [{"op": "test", "path": "/kind", "value": "Node"}]},
-        "spec.patches[0].patch: does not apply to etcd on cp-1: Pod (<class 'str'>) is not equal to tested value Node"
-        " (<class 'str'>)",
+        "spec.patches[0].patch[0]: does not apply to etcd on cp-1: test: the value at /kind is another",
+    ),
+    "second-operation": (
+        {
+            "target": "etcd",
+            "type": "json",
+            "patch": [
+                {"op": "add", "path": "/metadata/labels/a", "value": "b"},
+                {"op": "add", "path": "/spec/nothing/x", "value": 1},
+            ],
+        },
+        "spec.patches[0].patch[1]: does not apply to etcd on cp-1: add: there is no such place, /spec/nothing/x",
+    ),
+    "index": (
+        {"target": "etcd", "type": "json", "patch": [{"op": "remove", "path": "/spec/containers/00"}]},
+        "spec.patches[0].patch[0]: does not apply to etcd on cp-1: remove: there is no such place, /spec/containers/00",
+    ),
+    "no-slash": (
+        {"target": "etcd", "type": "json", "patch": [{"op": "remove", "path": "spec"}]},
+        "spec.patches[0].patch[0]: does not apply to etcd on cp-1: remove: there is no such place, spec",
+    ),
+    "unknown-operation": (
+        {"target": "etcd", "type": "json", "patch": [{"op": "destroy", "path": "/spec"}]},
+        "spec.patches[0].patch[0]: does not apply to etcd on cp-1: Unknown operation 'destroy'",
+    ),
+    "no-operation": (
+        {"target": "etcd", "type": "json", "patch": ["x"]},
+        "spec.patches[0].patch[0]: does not apply to etcd on cp-1: is no operation",
+    ),
+    "directive": (
+        {"target": "etcd", "patch": {"spec": {"$retainKeys": 5}}},
+        "spec.patches[0].patch: does not apply to etcd on cp-1: $retainKeys must be a list",
     ),
     "no-operations": (
         {"target": "etcd", "type": "json", "patch": {"op": "remove"}},

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kcompile import workload
-from kcompile.errors import Problem, SpecError
+from kcompile.errors import Path, Problem, SpecError
 from kcompile.spec import Patch
 
 _MERGE_KEYS = {
@@ -39,7 +39,11 @@ _ORDER = "$setElementOrder/"
 
 
 class PatchError(ValueError):
-    """A patch that does not apply."""
+    """A patch that does not apply. ``place`` leads to the part of it that does not."""
+
+    def __init__(self, message: str, place: Path = ()) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def apply(document: Mapping[str, Any], patch: Any, kind: str) -> dict[str, Any]:
@@ -70,7 +74,7 @@ def apply_all(
             result = workload.marshalled(document) if structured else document
         except ValueError as error:
             whose = f" on {node}" if node else ""
-            path = ("spec", "patches", index, "patch")
+            path: Path = ("spec", "patches", index, "patch", *getattr(error, "place", ()))
             raise SpecError(Problem(f"does not apply to {target}{whose}: {error}", path)) from None
     return result
 
@@ -114,10 +118,22 @@ def _json_patch(document: Mapping[str, Any], patch: Any) -> dict[str, Any]:
 
     if not isinstance(patch, list | tuple):
         raise PatchError("must be a list of operations")
-    try:
-        result = jsonpatch.apply_patch(copy.deepcopy(_plain(document)), _plain(patch))
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
-        raise PatchError(str(error) or type(error).__name__) from None
+    result: Any = copy.deepcopy(_plain(document))
+    for index, operation in enumerate(_plain(patch)):
+        if not isinstance(operation, Mapping):
+            raise PatchError("is no operation", (index,))
+        try:
+            result = jsonpatch.JsonPatch([operation]).apply(result)
+        except jsonpatch.JsonPatchTestFailed:
+            raise PatchError(f"test: the value at {operation['path']} is another", (index,)) from None
+        except jsonpatch.InvalidJsonPatch as error:
+            raise PatchError(str(error), (index,)) from None
+        except (jsonpatch.JsonPatchConflict, jsonpointer.JsonPointerException):
+            # their messages repeat the whole document
+            message = f"{operation['op']}: there is no such place, {operation.get('path')}"
+            raise PatchError(message, (index,)) from None
+        except TypeError:
+            raise PatchError(f"{operation['op']}: does not fit what is at {operation['path']}", (index,)) from None
     if not isinstance(result, dict):
         raise PatchError("leaves no object")
     return result
@@ -149,12 +165,12 @@ def _strategic(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[st
         raise PatchError(f"unknown directive {_DIRECTIVE}: {directive}")
     result = dict(document)
     if _RETAIN in patch:
-        retained = set(patch[_RETAIN])
+        retained = _listed(patch, _RETAIN)
         result = {key: value for key, value in result.items() if key in retained}
     for key, value in patch.items():
         if key.startswith(_DELETE_FROM):
             name = key.removeprefix(_DELETE_FROM)
-            result[name] = [item for item in result.get(name, []) if item not in value]
+            result[name] = [item for item in result.get(name, []) if item not in _listed(patch, key)]
         elif key in (_DIRECTIVE, _RETAIN) or key.startswith(_ORDER):
             continue
         elif value is None:
@@ -169,12 +185,18 @@ def _strategic(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[st
             result[key] = _strategic_list(key, list(result[key]), list(value))
         else:
             result[key] = _without_nulls(value)
-    for key, order in patch.items():
+    for key in patch:
         if key.startswith(_ORDER):
             name = key.removeprefix(_ORDER)
             if isinstance(result.get(name), list):
-                result[name] = _ordered(name, result[name], list(order))
+                result[name] = _ordered(name, result[name], _listed(patch, key))
     return result
+
+
+def _listed(patch: Mapping[str, Any], key: str) -> list[Any]:
+    if not isinstance(patch[key], list | tuple):
+        raise PatchError(f"{key} must be a list")
+    return list(patch[key])
 
 
 def _strategic_list(name: str, items: list[Any], patch: list[Any]) -> list[Any]:
