@@ -91,7 +91,7 @@ def test_requests_go_out_and_certificates_come_in(cluster: tuple[Workspace, Path
     written = succeed(workspace.run("csr", "c.yaml"))
     assert written.out == (
         "c.secrets.yaml: added 11 keys\n"
-        "c.certificates: 11 signing requests; put what is signed beside each as NAME.crt\n"
+        "c.certificates: 11 signing requests, 11 not signed yet; put what is signed beside each as NAME.crt\n"
     )
     directory = workspace.path / "c.certificates"
     assert sorted(files_below(directory)) == sorted(f"{name}.csr" for name in NAMES)
@@ -103,6 +103,7 @@ def test_requests_go_out_and_certificates_come_in(cluster: tuple[Workspace, Path
     assert "DNS:cp-1, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc" in text
     for name in NAMES:
         sign(directory / f"{name}.csr", certificate, key)
+    assert succeed(workspace.run("csr", "c.yaml")).out == "c.certificates: 11 signing requests, all signed\n"
     workspace.build()
     host = workspace.render("cp-1")
     compiled = (host / "etc/kubernetes/pki/apiserver.crt").read_text()

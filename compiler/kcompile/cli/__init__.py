@@ -455,7 +455,9 @@ def csr(spec: str, style: str) -> None:
         if added:
             _print(f"{target}: added {_counted(len(added), 'key')}")
         count = _counted(len(requests), "signing request")
-        _print(f"{directory}: {count}; put what is signed beside each as NAME.crt")
+        unsigned = sum(not (directory / request.path).with_suffix(".crt").exists() for request in requests)
+        rest = f"{unsigned} not signed yet; put what is signed beside each as NAME.crt" if unsigned else "all signed"
+        _print(f"{directory}: {count}, {rest}")
 
 
 # --- schema ---------------------------------------------------------------------------------------
