@@ -214,6 +214,47 @@ BROKEN = {
         {"target": "etcd", "type": "json", "patch": ["x"]},
         "spec.patches[0].patch[0]: does not apply to etcd on cp-1: is no operation",
     ),
+    "map-for-list": (
+        {"target": "etcd", "type": "merge", "patch": {"spec": {"containers": {"name": "x"}}}},
+        "spec.patches[0].patch: does not apply to etcd on cp-1:"
+        " spec.containers: must be a list of mappings, not a mapping",
+    ),
+    "string-for-truth": (
+        {"target": "kube-scheduler", "patch": {"spec": {"hostNetwork": "true"}}},
+        "spec.patches[0].patch: does not apply to kube-scheduler on cp-1:"
+        " spec.hostNetwork: must be true or false, not a string",
+    ),
+    "number-for-string": (
+        {
+            "target": "kube-proxy",
+            "type": "json",
+            "patch": [{"op": "replace", "path": "/spec/template/spec/containers/0/imagePullPolicy", "value": 5}],
+        },
+        "spec.patches[0].patch: does not apply to kube-proxy:"
+        " spec.template.spec.containers[0].imagePullPolicy: must be a string, not the number 5",
+    ),
+    "string-for-number": (
+        {"target": "corednsdeployment", "patch": {"spec": {"replicas": "3"}}},
+        "spec.patches[0].patch: does not apply to corednsdeployment: spec.replicas: must be a whole number,"
+        " not a string",
+    ),
+    "unknown-field": (
+        {"target": "etcd", "patch": {"spec": {"contaners": []}}},
+        "spec.patches[0].patch: does not apply to etcd on cp-1: spec.contaners: unknown field of Pod",
+    ),
+    "kubelet-configuration": (
+        {"target": "kubeletconfiguration", "patch": {"maxPods": "lots"}},
+        "spec.patches[0].patch: does not apply to kubeletconfiguration on cp-1: maxPods: must be a whole number,"
+        " not a string",
+    ),
+    "replaced-as-a-whole": (
+        {
+            "target": "etcd",
+            "type": "json",
+            "patch": [{"op": "replace", "path": "", "value": {"apiVersion": "v1", "kind": "Pod", "spec": 5}}],
+        },
+        "spec.patches[0].patch: does not apply to etcd on cp-1: spec: must be a mapping, not the number 5",
+    ),
     "directive": (
         {"target": "etcd", "patch": {"spec": {"$retainKeys": 5}}},
         "spec.patches[0].patch: does not apply to etcd on cp-1: $retainKeys must be a list",
@@ -235,7 +276,8 @@ BROKEN = {
             "target": "etcd",
             "patch": {"spec": {"containers": [{"name": "etcd", "resources": {"limits": {"cpu": "1x"}}}]}},
         },
-        "spec.patches[0].patch: does not apply to etcd on cp-1: cpu: '1x' is not a quantity",
+        "spec.patches[0].patch: does not apply to etcd on cp-1:"
+        " spec.containers[0].resources.limits.cpu: must be a quantity such as 1Gi",
     ),
     "no-pod": (
         {"target": "etcd", "type": "merge", "patch": {"kind": "Node"}},

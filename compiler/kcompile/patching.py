@@ -10,8 +10,8 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kcompile import workload
-from kcompile.errors import Path, Problem, SpecError
+from kcompile import configuration_fields, workload, workload_fields
+from kcompile.errors import Path, Problem, SpecError, format_path
 from kcompile.spec import Patch
 
 _MERGE_KEYS = {
@@ -39,11 +39,12 @@ _ORDER = "$setElementOrder/"
 
 
 class PatchError(ValueError):
-    """A patch that does not apply. ``place`` leads to the part of it that does not."""
+    """A patch that does not apply. ``place`` leads to the part of it that does not, ``hint`` says the mend."""
 
-    def __init__(self, message: str, place: Path = ()) -> None:
+    def __init__(self, message: str, place: Path = (), hint: str | None = None) -> None:
         super().__init__(message)
         self.place = place
+        self.hint = hint
 
 
 def apply(document: Mapping[str, Any], patch: Any, kind: str) -> dict[str, Any]:
@@ -71,12 +72,24 @@ def apply_all(
             document = apply(document, patch.patch, patch.type)
             if document.get("kind") != _KINDS[target] or "apiVersion" not in document:
                 raise PatchError(f"it leaves no {_KINDS[target]}")
+            _check(document, structured=structured)
             result = workload.marshalled(document) if structured else document
-        except ValueError as error:
+        except PatchError as error:
             whose = f" on {node}" if node else ""
-            path: Path = ("spec", "patches", index, "patch", *getattr(error, "place", ()))
-            raise SpecError(Problem(f"does not apply to {target}{whose}: {error}", path)) from None
+            path: Path = ("spec", "patches", index, "patch", *error.place)
+            raise SpecError(Problem(f"does not apply to {target}{whose}: {error}", path, error.hint)) from None
     return result
+
+
+def _check(document: Mapping[str, Any], *, structured: bool) -> None:
+    """Refuse what Go would not decode; in a workload also what it does not know, which it would drop."""
+    faults = (
+        workload_fields.check(document)
+        if structured
+        else (fault for fault in configuration_fields.check("KubeletConfiguration", document) if not fault.unknown)
+    )
+    for fault in faults:
+        raise PatchError(f"{format_path(fault.path)}: {fault.message}", hint=fault.hint)
 
 
 _KINDS = {

@@ -34,7 +34,7 @@ _QUANTITIES = {"emptyDir": "sizeLimit", "resourceFieldRef": "divisor"}
 
 
 def marshalled(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A Pod, Deployment or DaemonSet as Go would write it. Raises ValueError that names a bad quantity."""
+    """A Pod, Deployment or DaemonSet, of which Go can decode every value, as Go would write it."""
     result = _struct("", document)
     result["apiVersion"], result["kind"] = document["apiVersion"], document["kind"]
     return result
@@ -55,9 +55,9 @@ def _struct(field: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         if value is None and name != "creationTimestamp":
             continue
         if name in _LISTS.get(field, ()) and isinstance(value, Mapping):
-            found: Any = {resource: _quantity(resource, amount) for resource, amount in value.items()}
+            found: Any = {resource: quantity.canonical(amount) for resource, amount in value.items()}
         elif name == _QUANTITIES.get(field):
-            found = _quantity(name, value)
+            found = quantity.canonical(value)
         else:
             found = _value(name, value)
         if found or name not in _OMITTED_WHEN_ZERO:
@@ -67,10 +67,3 @@ def _struct(field: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     elif field == "resourceFieldRef":
         result.setdefault("divisor", "0")
     return result
-
-
-def _quantity(name: str, value: Any) -> str:
-    try:
-        return quantity.canonical(value)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
