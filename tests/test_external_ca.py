@@ -52,10 +52,31 @@ def sign_between(request: Path, certificate: Path, key: Path, begins: str, ends:
     )
 
 
+EXTENSIONS = {
+    "1.2.3.4 = critical, DER:0500": "has a critical extension that no component of Kubernetes reads, 1.2.3.4",
+    "subjectAltName = DNS:cp-1,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,"
+    "DNS:kubernetes.default.svc.cluster.local,IP:10.96.0.1,IP:10.0.0.11,DNS:more.example.com": (
+        "has names that were not asked for, more.example.com"
+    ),
+}
+
+
+def sign_with(extension: str, request: Path, certificate: Path, key: Path) -> None:
+    """Sign a request with an extension more, or another one in the place of its own."""
+    extensions = request.parent / "more.cnf"
+    own = "keyUsage = critical, digitalSignature, keyEncipherment\nextendedKeyUsage = serverAuth\n"
+    names = "" if "subjectAltName" in extension else f"{next(e for e in EXTENSIONS if 'DNS' in e).rpartition(',')[0]}\n"
+    extensions.write_text(own + names + extension + "\n")
+    run(
+        *(tool("openssl"), "x509", "-req", "-in", request, "-CA", certificate, "-CAkey", key, "-days", "365"),
+        *("-extfile", extensions, "-out", request.with_suffix(".crt")),
+    )
+
+
 @pytest.fixture
 def cluster(make_cluster: MakeCluster) -> tuple[Workspace, Path, Path]:
     workspace = make_cluster(
-        bootstrapTokens=[{"id": "abcdef"}],
+        bootstrapTokens=[{"id": "abcdef", "expires": "2999-01-01T00:00:00Z"}],
         nodePools=[{"name": "issued", "credentials": "issued", "nodes": [{"name": "s-1", "address": "10.0.2.1"}]}],
     )
     return workspace, *without_key(workspace, "kubernetes")
@@ -83,10 +104,10 @@ def test_requests_go_out_and_certificates_come_in(cluster: tuple[Workspace, Path
         3,
         "",
         "c.yaml:8:5: spec.pki: the kubernetes authority: its key is not in the secrets file, and there is no "
-        "certificate for cp-1/apiserver and 10 more\n"
+        "certificate for cp-1/apiserver and 10 more [K0913]\n"
         "    8 |     issuedAt: '2026-11-23T00:00:00Z'\n"
         "      |     ^^^^^^^^\n"
-        "   hint: `kcompile csr` writes what is to be signed; put what was signed beside it as NAME.crt\n",
+        "   hint: `kcompile csr c.yaml` writes what is to be signed; put what was signed beside it as NAME.crt\n",
     )
     written = succeed(workspace.run("csr", "c.yaml"))
     assert written.out == (
@@ -118,7 +139,7 @@ def test_requests_go_out_and_certificates_come_in(cluster: tuple[Workspace, Path
     ]
     manifest = json.loads((workspace.tree / "kcompile.json").read_text())
     assert sorted(manifest["inputs"]["certificates"]) == NAMES
-    assert workspace.run("build", "c.yaml").out == f"out/test: unchanged, {len(manifest['files']) + 1} files\n"
+    assert workspace.run("build", "c.yaml").out == f"out/test: unchanged, {len(manifest['files']) + 2} files\n"
     assert succeed(workspace.run("validate", "c.yaml", identity=None)).err == ""
 
 
@@ -146,40 +167,60 @@ def test_a_certificate_that_is_not_what_was_asked_for_is_refused(cluster: tuple[
     target = request.with_suffix(".crt")
 
     sign(request, other, other_key)
-    assert faults(workspace) == ["the certificate cp-1/apiserver.crt was not signed by the authority"]
+    assert faults(workspace) == ["the certificate was not signed by the authority"]
     bare = run(
         *(openssl, "x509", "-req", "-in", request, "-CA", certificate, "-CAkey", key, "-days", "1"),
     )
     target.write_text(bare)
     assert faults(workspace) == [
-        "the certificate cp-1/apiserver.crt lacks the extended key usage serverAuth",
-        "the certificate cp-1/apiserver.crt lacks the names cp-1, kubernetes, kubernetes.default, "
+        "the certificate lacks the extended key usage serverAuth",
+        "the certificate lacks the key usage digitalSignature",
+        "the certificate lacks the names cp-1, kubernetes, kubernetes.default, "
         "kubernetes.default.svc, kubernetes.default.svc.cluster.local, 10.96.0.1, 10.0.0.11",
     ]
     target.write_bytes(good["cp-1/admin.conf.crt"])
     assert faults(workspace) == [
-        "the certificate cp-1/apiserver.crt has the subject CN=kubernetes-admin,O=kubeadm:cluster-admins, "
-        "not CN=kube-apiserver",
-        "the certificate cp-1/apiserver.crt lacks the extended key usage serverAuth",
-        "the certificate cp-1/apiserver.crt lacks the names cp-1, kubernetes, kubernetes.default, "
+        "the certificate has the subject CN=kubernetes-admin,O=kubeadm:cluster-admins, not CN=kube-apiserver",
+        "the certificate lacks the extended key usage serverAuth",
+        "the certificate lacks the names cp-1, kubernetes, kubernetes.default, "
         "kubernetes.default.svc, kubernetes.default.svc.cluster.local, 10.96.0.1, 10.0.0.11",
-        "the certificate cp-1/apiserver.crt does not belong to its key",
+        "the certificate does not belong to its key",
     ]
     for dates, fault in {
-        ("20200101000000Z", "20210101000000Z"): None,
-        ("20200101000000Z", "20990101000000Z"): "is valid until 2099-01-01T00:00:00Z, longer than its authority",
+        ("20261124000000Z", "20261124000001Z"): None,
+        ("20200101000000Z", "20270101000000Z"): "is valid from 2020-01-01T00:00:00Z, earlier than its authority",
+        ("20261124000000Z", "20990101000000Z"): "is valid until 2099-01-01T00:00:00Z, longer than its authority",
     }.items():
         sign_between(request, certificate, key, *dates)
         if fault is None:
             warned = workspace.run("build", "c.yaml", "--format", "json")
             assert (warned.code, [p["message"] for p in json.loads(warned.err)["problems"]]) == (
                 0,
-                ["the certificate cp-1/apiserver.crt is valid from 2020-01-01T00:00:00Z to 2021-01-01T00:00:00Z"],
+                ["the certificate is valid from 2026-11-24T00:00:00Z to 2026-11-24T00:00:01Z"],
             )
         else:
-            assert faults(workspace) == [f"the certificate cp-1/apiserver.crt {fault}"]
+            assert faults(workspace) == [f"the certificate {fault}"]
+    for extension, fault in EXTENSIONS.items():
+        sign_with(extension, request, certificate, key)
+        assert faults(workspace) == [f"the certificate {fault}"]
+    target.write_bytes(good["cp-1/apiserver.crt"] + certificate.read_bytes())
+    chain = "holds more than one certificate: only its own belongs there, and none of an authority"
+    assert faults(workspace) == [f"the certificate {chain}"]
+    run(
+        *(openssl, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout"),
+        *(other_key, "-out", request, "-subj", "/CN=kube-apiserver", "-copy_extensions", "copyall"),
+        *("-addext", "extendedKeyUsage=serverAuth"),
+    )
+    target.write_bytes(good["cp-1/apiserver.crt"])
+    without_a_key = workspace.run("validate", "c.yaml", identity=None)
+    assert (without_a_key.code, without_a_key.err) == (
+        3,
+        "c.certificates/cp-1/apiserver.crt:1:1: the certificate does not belong to the key of the request beside it"
+        " [K0917]\n"
+        "   hint: have c.certificates/cp-1/apiserver.csr signed again, or write it anew with `kcompile csr c.yaml`\n",
+    )
     target.write_text("nonsense")
-    assert faults(workspace) == ["the certificate cp-1/apiserver.crt is not a PEM certificate"]
+    assert faults(workspace) == ["the certificate is not a PEM certificate"]
 
 
 def test_nothing_is_to_be_signed_where_the_keys_are_here(make_cluster: MakeCluster) -> None:
@@ -192,7 +233,7 @@ def test_nothing_is_to_be_signed_where_the_keys_are_here(make_cluster: MakeClust
 
 def test_nobody_can_join_by_token_where_nobody_signs(make_cluster: MakeCluster) -> None:
     workspace = make_cluster(
-        bootstrapTokens=[{"id": "abcdef"}],
+        bootstrapTokens=[{"id": "abcdef", "expires": "2999-01-01T00:00:00Z"}],
         nodePools=[{"name": "general", "nodes": [{"name": "w-1", "address": "10.0.1.1"}]}],
     )
     without_key(workspace, "kubernetes")

@@ -17,7 +17,7 @@ import yaml
 from kcompile import yamlfmt
 from kcompile.secret import SEALED, Secret
 
-from conftest import MakeCluster, Workspace, clean_environment, files_below, run, tool
+from conftest import MakeCluster, Workspace, clean_environment, files_below, kcompile, run, tool
 
 FLEET = {
     "bootstrapTokens": [{"id": "abcdef"}],
@@ -196,6 +196,44 @@ def test_no_temporary_file_holds_a_secret(make_cluster: MakeCluster, tmp_path: P
     written = [line for line in out.splitlines() if line.startswith("/")]
     assert written
     assert [path for path in written if not path.startswith(f"{workspace.path}/out/.kcompile-staging-test-")] == []
+
+
+OF_A_SECRETS_FILE = {
+    "secret": ("bootstrapTokens:\n- id: abcdef\n    secret: yt24dplantedsecret\n", "4:11: not valid YAML"),
+    "pem": (
+        "manifestSigning:\n    key: |\n        -----BEGIN PRIVATE KEY-----\n      MC4Cplanted\n",
+        "5:7: not valid YAML",
+    ),
+    "valid": (
+        "leafKeys: [{name: a, key: planted}, {name: a, key: planted}]\nleafKeys: planted\n",
+        "1:7: this is a secrets file",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OF_A_SECRETS_FILE)
+def test_no_line_of_an_opened_secrets_file_is_shown_whatever_its_name_is(kind: str, tmp_path: Path) -> None:
+    text, place = OF_A_SECRETS_FILE[kind]
+    (tmp_path / "p3.yaml").write_text(f"kind: ClusterSecrets\n{text}")
+    result = kcompile("validate", "p3.yaml", cwd=tmp_path)
+    assert (result.code, f"p3.yaml:{place}" in result.err) == (2, True)
+    assert ("planted" in result.err, " | " in result.err) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  secret: planted: x",
+        '  "key": planted: x',
+        "  registryPassword: planted: x",
+        "x: y: c2VjcmV0Zg==",
+        "x: y: AAAAC3NzaC1lZDI1NTE5AAAAplanted",
+    ],
+)
+def test_a_line_that_cannot_be_read_and_may_hold_a_secret_is_not_shown(line: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"kind: Cluster\n{line}\n")
+    result = kcompile("validate", "c.yaml", cwd=tmp_path)
+    assert (result.code, result.err.count("K0104"), " | " in result.err) == (2, 1, False)
 
 
 def test_a_secret_does_not_show() -> None:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from pkilint import loader
 from pkilint.pkix import certificate as pkilint_certificate
 from pkilint.pkix import extension, name
@@ -32,7 +32,7 @@ from kcompile.keyring import Keyring, Leaf, leaves
 from kcompile.manifest import ClusterSecrets
 from kcompile.secret import Secret
 
-from conftest import ALICE, EXAMPLES, ROOT, MakeCluster, files_of_host, run, succeed, tool
+from conftest import ALICE, EXAMPLES, ROOT, MakeCluster, files_of_host, is_kubeconfig, run, succeed, tool
 
 ISSUED_AT = datetime(2026, 11, 23, tzinfo=UTC)
 HOSTS = {
@@ -94,7 +94,7 @@ def pairs(rendered: Path) -> dict[str, dict[str, Pair]]:
                 end = "-----END CERTIFICATE-----\n"
                 certificate, mark, key = path.read_text().partition(end)
                 certificate += mark
-            elif path.suffix == ".conf" and "systemd" not in label:
+            elif is_kubeconfig(path):
                 user = yaml.safe_load(path.read_text())["users"][0]["user"]
                 if "client-certificate-data" not in user:
                     continue
@@ -271,7 +271,7 @@ def test_every_copy_of_an_authority_is_the_same_and_signs_itself(cluster: str, r
     for path in (rendered / cluster).rglob("*ca.crt"):
         copies.setdefault(str(path).partition("/pki/")[2], set()).add(path.read_bytes())
     for path in (rendered / cluster).rglob("*.conf"):
-        if "systemd" not in path.parts:
+        if is_kubeconfig(path):
             data = yaml.safe_load(path.read_text())["clusters"][0]["cluster"]["certificate-authority-data"]
             copies["ca.crt"].add(base64.b64decode(data))
     assert {name: len(contents) for name, contents in copies.items()} == {
@@ -822,6 +822,9 @@ KUBEADMS_LEAVES = (
     "front-proxy-client",
 )
 COMMON = {
+    "etc/modules-load.d/kcompile.conf": "0644",
+    "etc/sysctl.d/90-kcompile.conf": "0644",
+    "etc/systemd/system/kubelet.service": "0644",
     "etc/systemd/system/kubelet.service.d/20-kcompile.conf": "0644",
     "var/lib/kubelet/config.yaml": "0644",
     "var/lib/kubelet/kubeadm-flags.env": "0644",
@@ -850,6 +853,8 @@ BOOTSTRAPPING_WORKER = {
     **WORKER,
     "etc/kubernetes/bootstrap-kubelet.conf": "0600",
     "etc/kubernetes/join.sh": "0700",
+    "etc/kubernetes/kubeadm-discovery.yaml": "0600",
+    "etc/kubernetes/kubeadm-join.yaml": "0600",
 }
 ISSUED_WORKER = {
     **WORKER,
@@ -956,3 +961,35 @@ def test_bundle_holds_every_trusted_authority_the_active_one_first() -> None:
         "--root-ca-file=/etc/kubernetes/pki/ca.crt",
     ]
     assert isinstance(own.key, Secret)
+
+
+def pkcs1(*numbers: int) -> Secret:
+    """An RSA private key of these numbers, whatever they are (RFC 8017, A.1.2)."""
+
+    def tagged(tag: int, content: bytes) -> bytes:
+        size = len(content)
+        octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+        length = octets if size < 128 else bytes([0x80 + len(octets)]) + octets
+        return bytes([tag]) + length + content
+
+    integers = (tagged(2, number.to_bytes(number.bit_length() // 8 + 1, "big")) for number in numbers)
+    text = base64.encodebytes(tagged(0x30, b"".join(integers))).decode()
+    return Secret(f"-----BEGIN RSA PRIVATE KEY-----\n{text}-----END RSA PRIVATE KEY-----\n".encode())
+
+
+def test_an_rsa_key_whose_numbers_do_not_belong_together_is_refused() -> None:
+    good, other = (rsa.generate_private_key(65537, 2048).private_numbers() for _ in range(2))
+    names = ("d", "p", "q", "dmp1", "dmq1", "iqmp")
+
+    def loaded(**changes: int) -> str:
+        fields = {name: getattr(good, name) for name in names} | changes
+        try:
+            pki.load_private_key(pkcs1(0, good.public_numbers.n, good.public_numbers.e, *fields.values()))
+        except ValueError as error:
+            return str(error)
+        return "taken"
+
+    assert loaded() == "taken"
+    refused = {"an RSA key whose numbers do not belong together", "not a PEM private key without a passphrase"}
+    found = {name: loaded(**{name: getattr(other, name)}) for name in names}
+    assert {name for name, said in found.items() if said in refused} == set(names)

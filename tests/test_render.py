@@ -59,6 +59,9 @@ def modes(directory: Path) -> dict[str, str]:
 
 EVERY_HOST = {
     "etc/kubernetes/pki/ca.crt": "0o644",
+    "etc/modules-load.d/kcompile.conf": "0o644",
+    "etc/sysctl.d/90-kcompile.conf": "0o644",
+    "etc/systemd/system/kubelet.service": "0o644",
     "etc/systemd/system/kubelet.service.d/20-kcompile.conf": "0o644",
     "var/lib/kubelet/config.yaml": "0o644",
     "var/lib/kubelet/instance-config.yaml": "0o644",
@@ -105,6 +108,8 @@ WANTED = {
     | {
         "etc/kubernetes/bootstrap-kubelet.conf": "0o600",
         "etc/kubernetes/join.sh": "0o700",
+        "etc/kubernetes/kubeadm-discovery.yaml": "0o600",
+        "etc/kubernetes/kubeadm-join.yaml": "0o600",
     },
     "s-1": EVERY_HOST
     | {
@@ -122,6 +127,7 @@ WANTED = {
         "40-cluster-info.yaml": "0o644",
         "50-coredns.yaml": "0o644",
         "60-kube-proxy.yaml": "0o644",
+        "bootstrap.sh": "0o755",
         "kustomization.yaml": "0o644",
         "manifests/addons/priority-classes.yaml": "0o644",
         "mark-control-plane.sh": "0o755",
@@ -148,10 +154,17 @@ def test_files_and_modes_are_the_expected_ones_under_any_umask(
 
 
 def test_several_things_at_once(render: Callable[..., Run], here: Path) -> None:
-    wanted = WANTED["w-1"] | WANTED["--cluster"] | WANTED["--admin"]
-    run = render("w-1", "--cluster", "--admin")
+    wanted = WANTED["--cluster"] | WANTED["--admin"]
+    run = render("--cluster", "--admin")
     assert (run.code, run.out, run.err) == (0, f"to: {len(wanted)} files\n", "")
     assert modes(here / "to") == wanted
+
+
+@pytest.mark.parametrize("what", ["--cluster", "--admin"])
+def test_what_goes_to_a_host_is_not_mixed_with_what_does_not(what: str, render: Callable[..., Run], here: Path) -> None:
+    run = render("w-1", what)
+    says = "Error: a host's files have their own places: render --cluster and --admin apart from them"
+    assert (run.code, run.out, run.err.splitlines()[-1], (here / "to").exists()) == (2, "", says, False)
 
 
 @pytest.mark.parametrize("host", ["cp-1", "w-1", "s-1"])
@@ -186,7 +199,7 @@ def test_the_tree_itself_is_no_place_for_plain_text(render: Callable[..., Run], 
         assert (run.code, run.out, run.err) == (
             2,
             "",
-            f"{to}:1:1: lies in the tree prod, where secrets are sealed\n"
+            f"{to}:1:1: lies in the tree prod, where secrets are sealed [K1010]\n"
             "   hint: choose a directory outside it, and outside what is committed\n",
         )
     assert snapshot(here / "prod") == before
@@ -212,13 +225,13 @@ def test_what_the_kubelet_rotates_is_a_link(render: Callable[..., Run], here: Pa
 )
 def test_link_that_leads_elsewhere_is_refused(target: object, render: Callable[..., Run], here: Path) -> None:
     forge(here, "hosts/s-1/sealed/var/lib/kubelet/pki/kubelet-client-current.pem", target=target)
-    expect_nothing_written(render("s-1"), here, 2, "prod/kcompile.json:1:1: is no tree manifest of kcompile\n")
+    expect_nothing_written(render("s-1"), here, 2, "prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n")
 
 
 @pytest.mark.parametrize("mode", ["0644", "0755"])
 def test_key_that_others_could_read_is_refused(mode: str, render: Callable[..., Run], here: Path) -> None:
     forge(here, KEY, mode=mode)
-    expect_nothing_written(render("cp-1"), here, 2, "prod/kcompile.json:1:1: is no tree manifest of kcompile\n")
+    expect_nothing_written(render("cp-1"), here, 2, "prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n")
 
 
 def test_second_render_gives_the_same(render: Callable[..., Run], here: Path) -> None:
@@ -274,7 +287,7 @@ def test_link_in_place_of_a_directory_is_not_followed(
     before, content = stamps(outside), snapshot(outside)
     run = render("cp-1")
     assert (run.code, run.out) == (4, "")
-    assert run.err == f"to/{place}:1:1: cannot write: a symbolic link stands in the way\n"
+    assert run.err == f"to/{place}:1:1: cannot write: a symbolic link stands in the way [K1002]\n"
     assert (stamps(outside), snapshot(outside)) == (before, content)
     assert not (here / "nothing").exists()
 
@@ -298,7 +311,7 @@ def test_directory_in_place_of_a_file_is_refused(render: Callable[..., Run], her
     (here / "to" / place).mkdir(parents=True)
     run = render("w-1")
     assert (run.code, run.out) == (4, "")
-    assert run.err == f"to/{place}:1:1: cannot write: a directory stands in the way\n"
+    assert run.err == f"to/{place}:1:1: cannot write: a directory stands in the way [K1002]\n"
 
 
 @pytest.mark.parametrize("place", ["etc/kubernetes", ""])
@@ -307,7 +320,7 @@ def test_file_in_place_of_a_directory_is_refused(place: str, render: Callable[..
     (here / "to" / place).write_text("mine\n")
     run = render("w-1")
     assert (run.code, run.out) == (4, "")
-    assert run.err == f"{Path('to', place)}:1:1: cannot write: File exists\n"
+    assert run.err == f"{Path('to', place)}:1:1: cannot write: File exists [K1002]\n"
     assert (here / "to" / place).read_text() == "mine\n"
 
 
@@ -315,10 +328,10 @@ def test_directory_that_may_not_be_written(render: Callable[..., Run], here: Pat
     assert os.geteuid() == 0, "the tests drop privileges: run them as root"
     (here / "to").mkdir()
     run = render("w-1", uid=NOBODY)
-    assert (run.code, run.out, run.err) == (4, "", "to/etc:1:1: cannot write: Permission denied\n")
+    assert (run.code, run.out, run.err) == (4, "", "to/etc:1:1: cannot write: Permission denied [K1002]\n")
     assert os.listdir(here / "to") == []
     run = render("w-1", to="other", uid=NOBODY)
-    assert (run.code, run.out, run.err) == (4, "", "other:1:1: cannot write: Permission denied\n")
+    assert (run.code, run.out, run.err) == (4, "", "other:1:1: cannot write: Permission denied [K1002]\n")
 
 
 def test_full_disk(render: Callable[..., Run], here: Path) -> None:
@@ -329,7 +342,7 @@ def test_full_disk(render: Callable[..., Run], here: Path) -> None:
         run = apart.run("render", "prod", "cp-1", "--to", "to", cwd=here, env=IDENTITY)
         left = snapshot(apart.root / here.relative_to("/") / "to")
     assert left.pop(".") == ("directory", "0o1777")  # the file system's own root
-    assert (run.code, run.out, run.err) == (4, "", "to:1:1: cannot write: No space left on device\n")
+    assert (run.code, run.out, run.err) == (4, "", "to:1:1: cannot write: No space left on device [K1002]\n")
     assert 4 < len(left) < len(WANTED["cp-1"])
     assert left.items() <= snapshot(here / "whole").items()  # each file whole, none pending
 
@@ -380,7 +393,7 @@ def test_render_after_a_killed_one_leaves_no_copy_of_a_key_behind(render: Callab
     ("host", "hint"),
     [
         ("cp1", "did you mean cp-1?"),
-        ("w-4", "did you mean w-3?"),
+        ("w-4", "did you mean w-1?"),
         ("../cp-1", "did you mean cp-1?"),
         ("cp-1/rootfs", "hosts are cp-1, cp-2, cp-3, s-1, s-2, w-1, w-2, w-3"),
         ("cp-1/", "did you mean cp-1?"),
@@ -393,7 +406,7 @@ def test_render_after_a_killed_one_leaves_no_copy_of_a_key_behind(render: Callab
 )
 def test_unknown_host(host: str, hint: str, render: Callable[..., Run], here: Path) -> None:
     name = host.replace("\x1b", "\\x1b")
-    err = f"prod:1:1: there is no host {name}\n   hint: {hint}\n"
+    err = f"prod:1:1: there is no host {name} [K1005]\n   hint: {hint}\n"
     expect_nothing_written(render(host), here, 2, err)
 
 
@@ -420,7 +433,7 @@ def test_changed_file_is_named_and_nothing_written(
     file = here / "prod" / path
     file.write_bytes(file.read_bytes() + b"\n")
     err = (
-        f"prod/{path}:1:1: was changed after it was built: its digest is not the one in kcompile.json\n"
+        f"prod/{path}:1:1: was changed after it was built: its digest is not the one in kcompile.json [K1007]\n"
         "   hint: build the tree again, or restore the file from git\n"
     )
     expect_nothing_written(render(what), here, 2, err)
@@ -437,7 +450,7 @@ CRT = "hosts/cp-1/rootfs/etc/kubernetes/pki/ca.crt"
 
 def test_lost_file_is_named(render: Callable[..., Run], here: Path) -> None:
     (here / "prod" / CRT).unlink()
-    err = f"prod/{CRT}:1:1: cannot read the file: No such file or directory\n"
+    err = f"prod/{CRT}:1:1: cannot read the file: No such file or directory [K1007]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
@@ -445,7 +458,7 @@ def test_linked_file_of_the_tree_is_not_followed(render: Callable[..., Run], her
     """Though its bytes are the right ones."""
     (here / "prod" / CRT).rename(here / "ca.crt")
     (here / "prod" / CRT).symlink_to(here / "ca.crt")
-    err = f"prod/{CRT}:1:1: is a symbolic link or leaves the tree\n"
+    err = f"prod/{CRT}:1:1: is a symbolic link or leaves the tree [K1006]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
@@ -453,7 +466,7 @@ def test_linked_file_of_the_tree_is_not_followed(render: Callable[..., Run], her
 def test_linked_directory_of_the_tree_is_not_followed(place: str, render: Callable[..., Run], here: Path) -> None:
     (here / "prod" / place).rename(here / "moved")
     (here / "prod" / place).symlink_to(here / "moved")
-    err = f"prod/{place}:1:1: is a symbolic link or leaves the tree\n"
+    err = f"prod/{place}:1:1: is a symbolic link or leaves the tree [K1006]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
@@ -526,7 +539,7 @@ def test_path_that_leaves_the_tree_is_refused(
 ) -> None:
     (here / "outside").write_text("outside\n")
     claim(here, path)
-    err = f"prod/{named}:1:1: is a symbolic link or leaves the tree\n"
+    err = f"prod/{named}:1:1: is a symbolic link or leaves the tree [K1006]\n"
     expect_nothing_written(render(what), here, 2, err)
 
 
@@ -552,7 +565,7 @@ def test_path_that_cannot_be_is_refused(path: str, render: Callable[..., Run], h
 @pytest.mark.parametrize("mode", ["4755", "1777", "-1", "77777777777777777777", "rw-------", "", None, []])
 def test_mode_that_kcompile_does_not_write_is_refused(mode: object, render: Callable[..., Run], here: Path) -> None:
     forge(here, CRT, mode=mode)
-    err = "prod/kcompile.json:1:1: is no tree manifest of kcompile\n"
+    err = "prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
@@ -570,19 +583,19 @@ def test_mode_that_kcompile_does_not_write_is_refused(mode: object, render: Call
 )
 def test_json_that_is_no_manifest(text: str, render: Callable[..., Run], here: Path) -> None:
     (here / "prod" / "kcompile.json").write_text(text)
-    err = "prod/kcompile.json:1:1: is no tree manifest of kcompile\n"
+    err = "prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
 @pytest.mark.parametrize(
     ("content", "place", "message"),
     [
-        (b"", "1:1", "not valid JSON"),
-        (b"{\n<<<<<<< HEAD\n", "2:1", "not valid JSON"),
-        (b'{"files": "\xff"}', "1:1", "not valid JSON"),
-        (b"[" * 200_000, "1:1", "not valid JSON"),
-        (b"[]", "1:1", "not a JSON object"),
-        (b"null", "1:1", "not a JSON object"),
+        (b"", "1:1", "not valid JSON [K1004]"),
+        (b"{\n<<<<<<< HEAD\n", "2:1", "not valid JSON [K1004]"),
+        (b'{"files": "\xff"}', "1:1", "not valid JSON [K1004]"),
+        (b"[" * 200_000, "1:1", "not valid JSON [K1004]"),
+        (b"[]", "1:1", "not a JSON object [K1004]"),
+        (b"null", "1:1", "not a JSON object [K1004]"),
     ],
     ids=["empty", "conflict", "latin-1", "deep", "list", "null"],
 )
@@ -597,7 +610,7 @@ def test_manifest_that_cannot_be_read(
 def test_directory_that_is_no_tree(tree: str, runner: Runner, here: Path) -> None:
     run = runner.run("render", tree, "cp-1", "--to", "to", cwd=here, env=IDENTITY)
     err = (
-        f"{Path(tree) / 'kcompile.json'}:1:1: cannot read the file: No such file or directory\n"
+        f"{Path(tree) / 'kcompile.json'}:1:1: cannot read the file: No such file or directory [K1004]\n"
         "   hint: name a tree that kcompile built, such as out/prod\n"
     )
     expect_nothing_written(run, here, 2, err)
@@ -623,7 +636,7 @@ def test_sealed_file_that_was_exchanged_for_another_does_not_pass(render: Callab
     other = here / "prod" / "hosts" / "cp-1" / "sealed" / "etc" / "kubernetes" / "pki" / "sa.key"
     shutil.copy(other, here / "prod" / KEY)
     err = (
-        f"prod/{KEY}:1:1: was changed after it was built: its digest is not the one in kcompile.json\n"
+        f"prod/{KEY}:1:1: was changed after it was built: its digest is not the one in kcompile.json [K1007]\n"
         "   hint: build the tree again, or restore the file from git\n"
     )
     expect_nothing_written(render("cp-1"), here, 2, err)

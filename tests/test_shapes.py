@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 import yaml
 from cryptography import x509
 
-from kcompile import names, versions
+from kcompile import images, load, names, validate, versions
+from kcompile.hosts import resolve
 
-from conftest import MakeCluster, Workspace, files_of_host
+from conftest import ROOT, MakeCluster, Workspace, files_of_host
 
 
 def pod(host: Path, name: str) -> dict[str, Any]:
@@ -183,6 +185,35 @@ def test_endpoints(endpoint: str | None, port: int, expected: str, make_cluster:
     assert server(host, "admin.conf") == expected
     assert server(host, "controller-manager.conf") == f"https://10.0.0.11:{port}"
     assert flags(host, "kube-apiserver", "secure-port") == {"secure-port": str(port)}
+    stored = yaml.safe_load(objects(workspace)["ConfigMap/kubeadm-config"]["data"]["ClusterConfiguration"])
+    # as SetClusterDynamicDefaults leaves it: with the bind port where it had none
+    assert stored.get("controlPlaneEndpoint") == (expected.removeprefix("https://") if endpoint else None)
+
+
+def test_names_of_certificates_are_lower_case(make_cluster: MakeCluster) -> None:
+    nodes = [{"name": "cp-1", "address": "10.0.0.11", "certSANs": ["Node.Example.com"]}]
+    names = ["My-LB-123.eu-West-1.ELB.amazonaws.com", "*.Example.com", "FD00::A"]
+    workspace = make_cluster(
+        apiServer={"certSANs": names},
+        controlPlane={"nodes": nodes},
+        etcd={"local": {"serverCertSANs": ["Etcd.Example.com"]}},
+    )
+    host = rendered(workspace)
+    assert sans(host, "apiserver") == [
+        "*.example.com",
+        "cp-1",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+        "my-lb-123.eu-west-1.elb.amazonaws.com",
+        "node.example.com",
+        "10.96.0.1",
+        "10.0.0.11",
+        "fd00::a",
+    ]
+    assert "etcd.example.com" in sans(host, "etcd/server")
+    assert stored_configuration(workspace)["apiServer"]["certSANs"] == [name.lower() for name in names]
 
 
 def test_another_certificates_directory(make_cluster: MakeCluster) -> None:
@@ -295,6 +326,37 @@ def test_the_kubelet_s_configuration_is_decoded_and_marshalled_as_go_does(make_c
     assert yaml.safe_load(stored["data"]["kubelet"]) == expected | {"containerRuntimeEndpoint": ""}
 
 
+@pytest.mark.parametrize(("address", "bind"), [("10.0.0.11", "0.0.0.0"), ("fd00::11", "::")])
+def test_empty_strings_of_kube_proxy_are_defaulted_where_kubeadm_does(
+    address: str, bind: str, make_cluster: MakeCluster
+) -> None:
+    subnets = {"podSubnet": "fd01::/48", "serviceSubnet": "fd02::/112"} if ":" in address else {}
+    empty = {"bindAddress": "", "clusterCIDR": "", "clientConnection": {"kubeconfig": ""}, "logging": {"format": ""}}
+    workspace = make_cluster(
+        controlPlane={"nodes": [{"name": "cp-1", "address": address}]}, networking=subnets, kubeProxy=empty
+    )
+    workspace.build()
+    stored = yaml.safe_load(objects(workspace)["ConfigMap/kube-proxy"]["data"]["config.conf"])
+    assert stored == dict(versions.for_minor(36).kube_proxy_defaults) | {
+        "bindAddress": bind,
+        "clusterCIDR": subnets.get("podSubnet", ""),
+    }
+
+
+def test_the_socket_is_merged_behind_the_patches(make_cluster: MakeCluster) -> None:
+    patch = {"target": "kubeletconfiguration", "patch": {"containerRuntimeEndpoint": "unix:///run/patched.sock"}}
+    found = {}
+    for version in ("v1.33.3", "v1.34.2", "v1.36.2"):
+        host = rendered(make_cluster(kubernetesVersion=version, patches=[patch]))
+        config = yaml.safe_load((host / "var/lib/kubelet/config.yaml").read_text())
+        found[version] = config["containerRuntimeEndpoint"]
+    assert found == {
+        "v1.33.3": "unix:///run/patched.sock",
+        "v1.34.2": "unix:///run/containerd/containerd.sock",
+        "v1.36.2": "unix:///run/containerd/containerd.sock",
+    }
+
+
 def test_settings_go_from_cluster_to_pool_to_node(make_cluster: MakeCluster) -> None:
     workspace = make_cluster(
         kubelet={"maxPods": 200, "podPidsLimit": 1},
@@ -387,7 +449,7 @@ def test_every_minor_builds_what_its_table_says(minor: int, make_cluster: MakeCl
     workspace = make_cluster(kubernetesVersion=f"v1.{minor}.0")
     host = rendered(workspace)
     images = sorted(pod(host, name)["spec"]["containers"][0]["image"] for name in ("etcd", "kube-apiserver"))
-    assert images == [f"registry.k8s.io/etcd:{table.etcd_tag}", f"registry.k8s.io/kube-apiserver:v1.{minor}.0"]
+    assert images == [f"registry.k8s.io/etcd:{table.etcd_tags[0][1]}", f"registry.k8s.io/kube-apiserver:v1.{minor}.0"]
     stored = yaml.safe_load(objects(workspace)["ConfigMap/kubeadm-config"]["data"]["ClusterConfiguration"])
     expected = {"extraArgs": {"authorization-mode": "Node,RBAC"}, "timeoutForControlPlane": "4m0s"}
     assert stored["apiServer"] == (expected if minor < 30 else {})
@@ -399,6 +461,44 @@ def test_every_minor_builds_what_its_table_says(minor: int, make_cluster: MakeCl
     scheduler = pod(host, "kube-scheduler")["spec"]["containers"][0]
     assert ("readinessProbe" in scheduler) == (minor > 31)
     assert names.minor_version(f"v1.{minor}.0") == table.minor == minor
+
+
+IMAGES = {
+    "1.28.5": ("3.5.9-0", "v1.10.1", "3.9"),
+    "1.28.6": ("3.5.10-0", "v1.10.1", "3.9"),
+    "1.28.13": ("3.5.12-0", "v1.10.1", "3.9"),
+    "1.28.15": ("3.5.15-0", "v1.10.1", "3.9"),
+    "1.29.2": ("3.5.10-0", "v1.11.1", "3.9"),
+    "1.29.8": ("3.5.12-0", "v1.11.1", "3.9"),
+    "1.29.10": ("3.5.15-0", "v1.11.1", "3.9"),
+    "1.29.15": ("3.5.16-0", "v1.11.1", "3.9"),
+    "1.30.4": ("3.5.12-0", "v1.11.1", "3.9"),
+    "1.30.5": ("3.5.15-0", "v1.11.3", "3.9"),
+    "1.30.14": ("3.5.15-0", "v1.11.3", "3.9"),
+    "1.31.0": ("3.5.15-0", "v1.11.1", "3.10"),
+    "1.31.4": ("3.5.15-0", "v1.11.3", "3.10"),
+    "1.31.14": ("3.5.16-0", "v1.11.3", "3.10"),
+    "1.32.1": ("3.5.16-0", "v1.11.3", "3.10"),
+    "1.32.13": ("3.5.24-0", "v1.11.3", "3.10"),
+    "1.33.5": ("3.5.21-0", "v1.12.0", "3.10"),
+    "1.33.7": ("3.5.24-0", "v1.12.0", "3.10"),
+    "1.34.1": ("3.6.4-0", "v1.12.1", "3.10.1"),
+    "1.34.3": ("3.6.5-0", "v1.12.1", "3.10.1"),
+    "1.35.0": ("3.6.6-0", "v1.13.1", "3.10.1"),
+    "1.36.4": ("3.6.8-0", "v1.14.2", "3.10.2"),
+    "1.37.1": ("3.7.0-0", "v1.14.6", "3.10.2"),
+}
+"""etcd's, CoreDNS's and the pause image's tag, from published lists of ``kubeadm config images list``."""
+
+
+@pytest.mark.parametrize("version", IMAGES)
+def test_the_images_that_kubeadm_pairs_with_a_patch_release(version: str) -> None:
+    text = (ROOT / "clusters/prod.yaml").read_text().replace("v1.36.2", f"v{version}")
+    spec, _ = validate.cluster(load.parse("prod.yaml", text.encode()), datetime(2026, 11, 23, tzinfo=UTC))
+    cluster = resolve(spec)
+    found = (images.etcd_tag(cluster), images.coredns(cluster), images.pause(cluster))
+    etcd, coredns, pause = IMAGES[version]
+    assert found == (etcd, f"registry.k8s.io/coredns/coredns:{coredns}", f"registry.k8s.io/pause:{pause}")
 
 
 @pytest.mark.parametrize(
@@ -590,7 +690,15 @@ SAMPLED = ("odd", "big-001", "small-333", "issued-100")
         ("v1.34.2", "3.5.24-0", True),
         ("v1.35.3", "v3.5.9", True),
         ("v1.34.2", "3.6.5-0", False),
-        ("v1.34.2", "x", False),
+        ("v1.34.2", "v3.6.0", False),
+        ("v1.35.3", "3.10.0-rc.1", False),
+        ("v1.34.2", "latest", True),
+        ("v1.34.2", "3.6", True),
+        ("v1.35.3", "3.6.0-rc.1", True),
+        ("v1.35.3", "3.6.0-0", True),
+        ("v1.35.3", "3.6.01", True),
+        ("v1.36.2", "3.6", False),
+        ("v1.33.3", "3.6.5-0", True),
     ],
 )
 def test_etcd_s_flags_are_those_of_the_etcd_that_runs(
@@ -602,13 +710,57 @@ def test_etcd_s_flags_are_those_of_the_etcd_that_runs(
 
 
 def test_environment_from_the_pod_s_own_fields(make_cluster: MakeCluster) -> None:
-    source = {"fieldRef": {"fieldPath": "status.hostIP"}}
+    def variables(divisor: dict[str, str]) -> list[dict[str, Any]]:
+        host_ip = {"name": "HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
+        limit = {"resource": "limits.memory", **divisor}
+        return [host_ip, {"name": "LIMIT", "valueFrom": {"resourceFieldRef": limit}}, {"name": "A", "value": "1"}]
+
     workspace = make_cluster(
-        apiServer={"extraEnvs": [{"name": "HOST_IP", "valueFrom": source}, {"name": "A", "value": "1"}]}
+        apiServer={"extraEnvs": variables({"divisor": "1024Ki"})}, etcd={"local": {"extraEnvs": variables({})}}
     )
-    wanted = [{"name": "HOST_IP", "valueFrom": source}, {"name": "A", "value": "1"}]
-    assert pod(rendered(workspace), "kube-apiserver")["spec"]["containers"][0]["env"] == wanted
-    assert stored_configuration(workspace)["apiServer"] == {"extraEnvs": wanted}
+    host, stored = rendered(workspace), stored_configuration(workspace)
+    found = {name: pod(host, name)["spec"]["containers"][0]["env"] for name in ("kube-apiserver", "etcd")}
+    # canonical, and zero where there is none; the pod's are sorted
+    mebi, zero = variables({"divisor": "1Mi"}), variables({"divisor": "0"})
+    assert found == {"kube-apiserver": sorted(mebi, key=name_of), "etcd": sorted(zero, key=name_of)}
+    assert (stored["apiServer"]["extraEnvs"], stored["etcd"]["local"]["extraEnvs"]) == (mebi, zero)
+
+
+def name_of(entry: dict[str, Any]) -> str:
+    name: str = entry["name"]
+    return name
+
+
+@pytest.mark.parametrize(
+    ("address", "host"), [(None, "127.0.0.1"), ("", None), ("0.0.0.0", None), ("::", None), ("10.0.0.1", "10.0.0.1")]
+)
+def test_components_are_probed_where_they_listen(
+    address: str | None, host: str | None, make_cluster: MakeCluster
+) -> None:
+    args = {} if address is None else {"extraArgs": {"bind-address": address}}
+    manifests = rendered(make_cluster(scheduler=args, controllerManager=args))
+    found = {
+        (name, probe): pod(manifests, name)["spec"]["containers"][0][probe]["httpGet"].get("host")
+        for name, probe in PROBES
+    }
+    assert found == dict.fromkeys(PROBES, host)
+
+
+PROBES = [
+    ("kube-scheduler", "livenessProbe"),
+    ("kube-scheduler", "readinessProbe"),
+    ("kube-scheduler", "startupProbe"),
+    ("kube-controller-manager", "livenessProbe"),
+    ("kube-controller-manager", "startupProbe"),
+]
+
+
+def test_files_of_an_external_etcd_in_the_root_directory(make_cluster: MakeCluster) -> None:
+    external = {"endpoints": ["https://10.0.9.1:2379"], "caFile": "/ca.crt", "certFile": "/e/c", "keyFile": "/e/k"}
+    spec = pod(rendered(make_cluster(etcd={"external": external})), "kube-apiserver")["spec"]
+    volumes = {v["name"]: v["hostPath"]["path"] for v in spec["volumes"] if v["name"].startswith("etcd-certs")}
+    mounts = {m["name"]: m["mountPath"] for m in spec["containers"][0]["volumeMounts"] if m["name"] in volumes}
+    assert (volumes, mounts) == ({"etcd-certs-0": "/"}, {"etcd-certs-0": "/"})
 
 
 def test_an_issued_worker_may_bring_its_own_serving_certificate(make_cluster: MakeCluster) -> None:

@@ -16,18 +16,22 @@ import killer
 from conftest import clean_environment
 from killer import Change, Run, Runner, grow_old, make_change, snapshot, stamps
 
-ADDED = "out/test: 18 files written, 13 removed, 48 unchanged\n"
+ADDED = "out/test: 26 files written, 17 removed, 51 unchanged\n"
 REFUSED = """\
-out/test/{}:1:1: stands where the tree has a file, and kcompile did not write it
+out/test/{}:1:1: stands where the tree has a file, and kcompile did not write it [K1008]
    hint: move it away; or, if the whole directory is an old tree, remove that and build again
 """
 
 REWRITTEN = (
+    "README.md",
     "cluster/11-kubelet-config.yaml",
+    "cluster/bootstrap.sh",
     "cluster/kustomization.yaml",
     "hosts/cp-1/host.json",
+    "hosts/cp-1/install.sh",
     "hosts/cp-1/rootfs/var/lib/kubelet/config.yaml",
     "kcompile.json",
+    "kcompile.json.sig",
 )
 """What the change rewrites. Without a manifest it is not known to be kcompile's, and in the way."""
 
@@ -101,7 +105,7 @@ def test_removed_host_and_directories_that_are_empty_then_go(change: Change) -> 
     expect(change.build("new"), ADDED)
     assert sorted(os.listdir(change.tree / "hosts")) == ["cp-1", "w-2"]
     assert sorted(os.listdir(change.tree / "cluster" / "manifests")) == ["comes", "stays.yaml"]
-    expect(change.build("old"), "out/test: 18 files written, 13 removed, 48 unchanged\n")
+    expect(change.build("old"), "out/test: 26 files written, 17 removed, 51 unchanged\n")
     assert snapshot(change.tree) == change.old
 
 
@@ -109,7 +113,7 @@ def test_lost_file_is_written_again_and_nothing_else(change: Change) -> None:
     lost = change.tree / "hosts" / "cp-1" / "install.sh"
     before = stamps(change.tree)
     lost.unlink()
-    expect(change.build("old"), "out/test: 1 file written, 0 removed, 65 unchanged\n")
+    expect(change.build("old"), "out/test: 1 file written, 0 removed, 76 unchanged\n")
     assert snapshot(change.tree) == change.old
     after = stamps(change.tree)
     files = [path for path, entry in change.old.items() if entry[0] == "file"]
@@ -188,10 +192,14 @@ def test_mode_of_the_tree_itself_is_kept(change: Change) -> None:
 def test_only_scripts_are_executable(change: Change) -> None:
     executable = {path for path, entry in change.old.items() if entry[:2] == ("file", "0o755")}
     assert executable == {
+        "cluster/bootstrap.sh",
         "cluster/mark-control-plane.sh",
+        "hosts/cp-1/etcd-member.sh",
         "hosts/cp-1/install.sh",
         "hosts/cp-1/preflight.sh",
+        "hosts/cp-1/ready.sh",
         "hosts/w-1/install.sh",
+        "hosts/w-1/join.sh",
         "hosts/w-1/preflight.sh",
     }
     assert {entry[1] for path, entry in change.old.items() if entry[0] == "file" and path not in executable} == {
@@ -284,7 +292,7 @@ def test_foreign_file_equal_to_what_comes_is_taken_over(change: Change) -> None:
     path = "cluster/manifests/comes/along.yaml"
     (change.tree / path).parent.mkdir()
     (change.tree / path).write_bytes(change.new[path][2])
-    expect(change.build("new"), "out/test: 17 files written, 13 removed, 49 unchanged\n")
+    expect(change.build("new"), "out/test: 25 files written, 17 removed, 52 unchanged\n")
     assert snapshot(change.tree) == change.new
 
 
@@ -426,7 +434,7 @@ def test_tree_that_is_a_link_is_refused(target: str, change: Change, outside: Pa
     before, content = stamps(change.path), snapshot(change.path)
     run = change.build("new")
     assert (run.code, run.out) == (4, "")
-    assert run.err == "out/test:1:1: is not a directory\n   hint: remove it, or build elsewhere with --out\n"
+    assert run.err == "out/test:1:1: is not a directory [K1003]\n   hint: remove it, or build elsewhere with --out\n"
     assert run.points == ()
     assert (stamps(change.path), snapshot(change.path)) == (before, content)
 
@@ -436,7 +444,7 @@ def test_tree_that_is_a_file_is_refused(change: Change) -> None:
     change.tree.write_text("mine\n")
     run = change.build("new")
     assert (run.code, run.out) == (4, "")
-    assert run.err == "out/test:1:1: is not a directory\n   hint: remove it, or build elsewhere with --out\n"
+    assert run.err == "out/test:1:1: is not a directory [K1003]\n   hint: remove it, or build elsewhere with --out\n"
     assert change.tree.read_text() == "mine\n"
 
 
@@ -455,7 +463,7 @@ def test_link_in_place_of_a_file_that_goes_is_kept(change: Change, outside: Path
     before = stamps(outside)
     expect(
         change.build("new"),
-        "out/test: 18 files written, 12 removed, 48 unchanged\n",
+        "out/test: 26 files written, 16 removed, 51 unchanged\n",
         f"kept: out/test/{gone} was not written by kcompile\n",
     )
     assert snapshot(change.tree) == change.new | {
@@ -499,7 +507,7 @@ def test_edited_files_are_overwritten_and_reported(change: Change) -> None:
         (change.tree / path).write_text("edited\n")
     expect(
         change.build("new"),
-        "out/test: 20 files written, 13 removed, 46 unchanged\n",
+        "out/test: 27 files written, 17 removed, 50 unchanged\n",
         "overwritten: out/test/README.md had been changed by hand\n"
         "overwritten: out/test/cluster/kustomization.yaml had been changed by hand\n"
         "overwritten: out/test/hosts/cp-1/sealed/etc/kubernetes/pki/ca.key had been changed by hand\n",
@@ -510,7 +518,7 @@ def test_edited_files_are_overwritten_and_reported(change: Change) -> None:
 def test_file_edited_to_what_comes_is_no_edit(change: Change) -> None:
     path = "cluster/kustomization.yaml"
     (change.tree / path).write_bytes(change.new[path][2])
-    expect(change.build("new"), "out/test: 17 files written, 13 removed, 49 unchanged\n")
+    expect(change.build("new"), "out/test: 25 files written, 17 removed, 52 unchanged\n")
     assert snapshot(change.tree) == change.new
 
 
@@ -530,7 +538,7 @@ def test_edit_does_not_reach_another_name_of_the_file(change: Change, outside: P
     os.link(outside / "passwd", change.tree / "README.md")
     expect(
         change.build("old"),
-        "out/test: 1 file written, 0 removed, 65 unchanged\n",
+        "out/test: 1 file written, 0 removed, 76 unchanged\n",
         "overwritten: out/test/README.md had been changed by hand\n",
     )
     assert snapshot(change.tree) == change.old
@@ -558,8 +566,8 @@ BROKEN = {
     "other-kind": lambda text: text.replace("TreeManifest", "Tree"),
     "latin-1": lambda text: text.replace('"cluster": "test"', '"cluster": "t\udce9st"'),
     "deep": lambda text: "[" * 200_000,
-    "lone-surrogate": lambda text: text.replace('"path": "README.md"', '"path": "\\ud800"'),
-    "nul": lambda text: text.replace('"path": "README.md"', '"path": "\\u0000"'),
+    "lone-surrogate": lambda text: text.replace('"path": "hosts/cp-1/preflight.sh"', '"path": "\\ud800"'),
+    "nul": lambda text: text.replace('"path": "hosts/cp-1/preflight.sh"', '"path": "\\u0000"'),
 }
 
 
@@ -581,7 +589,7 @@ def test_broken_manifest_is_refused_and_building_anew_helps(how: str, change: Ch
 
 @pytest.mark.parametrize("how", ["lone-surrogate", "nul"])
 def test_manifest_with_paths_that_cannot_be(how: str, change: Change) -> None:
-    """README.md is not listed in it then, but equal to what comes."""
+    """That file is not listed in it then, but equal to what comes."""
     spoil(change, how)
     expect(change.build("new"), ADDED)
     assert snapshot(change.tree) == change.new
@@ -590,7 +598,7 @@ def test_manifest_with_paths_that_cannot_be(how: str, change: Change) -> None:
 def test_lost_manifest(change: Change) -> None:
     """What is equal is kcompile's; so is what it no longer wants, perhaps, but that is not known and so it is kept."""
     (change.tree / "kcompile.json").unlink()
-    expect(change.build("old"), "out/test: 1 file written, 0 removed, 65 unchanged\n")
+    expect(change.build("old"), "out/test: 1 file written, 0 removed, 76 unchanged\n")
     assert snapshot(change.tree) == change.old
     (change.tree / "kcompile.json").unlink()
     expect_refused(change, *(path for path in REWRITTEN if path != "kcompile.json"))

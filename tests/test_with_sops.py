@@ -32,7 +32,7 @@ from conftest import (
 )
 
 FLEET: dict[str, Any] = {
-    "bootstrapTokens": [{"id": "abcdef"}],
+    "bootstrapTokens": [{"id": "abcdef", "expires": "2999-01-01T00:00:00Z"}],
     "nodePools": [{"name": "joining", "nodes": [{"name": "w-1", "address": "10.0.1.1"}]}],
 }
 
@@ -100,11 +100,12 @@ def sealed_files(tree: Path) -> dict[str, bytes]:
 
 
 def plain_files(tree: Path) -> dict[str, bytes]:
-    """Files that hold no secret and no digest."""
+    """Files that hold no secret and no digest of one."""
     return {
         path: content
         for path, content in files_below(tree).items()
-        if b"ENC[AES256_GCM," not in content and not path.endswith(("kcompile.json", "host.json"))
+        if b"ENC[AES256_GCM," not in content
+        and not path.endswith(("kcompile.json", "kcompile.json.sig", "host.json", "install.sh", "README.md"))
     }
 
 
@@ -127,7 +128,7 @@ def test_updatekeys_changes_the_envelopes_and_nothing_else(make_cluster: MakeClu
     stale = workspace.run("build", "c.yaml", identity=BOB)
     assert (stale.code, stale.err.splitlines()[0]) == (
         0,
-        f"c.yaml:12:5: warning: spec.secrets.recipients: the secrets file is sealed also for {bob}",
+        f"c.yaml:12:5: warning: spec.secrets.recipients: the secrets file is sealed for {bob} [K0919]",
     )
     after = files_below(workspace.tree)
     assert plain_files(workspace.tree) == {path: before[path] for path in plain_files(workspace.tree)}
@@ -160,11 +161,15 @@ def test_an_edited_token_changes_what_holds_it(make_cluster: MakeCluster) -> Non
     workspace.build()
     after = files_below(workspace.tree)
     assert sorted(path for path in after if after[path] != before[path]) == [
+        "README.md",
         "cluster/sealed/20-bootstrap-token-abcdef.yaml",
         "hosts/w-1/host.json",
+        "hosts/w-1/install.sh",
         "hosts/w-1/sealed/etc/kubernetes/bootstrap-kubelet.conf",
         "hosts/w-1/sealed/etc/kubernetes/join.sh",
+        "hosts/w-1/sealed/etc/kubernetes/kubeadm-join.yaml",
         "kcompile.json",
+        "kcompile.json.sig",
     ]
     assert b"token: abcdef.0123456789abcdef\n" in rendered(workspace)["w-1/etc/kubernetes/bootstrap-kubelet.conf"]
 
@@ -205,20 +210,31 @@ def tampered(text: str, how: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("how", "code", "says"),
+    ("how", "code", "says", "at"),
     [
-        ("plain value", 3, "does not match its MAC: it was changed without sops"),
-        ("ciphertext", 3, "bootstrapTokens.secret was changed after it was encrypted"),
-        ("moved", 3, "authorities.kubernetes.key was changed after it was encrypted"),
-        ("lastmodified", 3, "sops.mac was changed after it was encrypted"),
-        ("no mac", 2, "its sops block has no lastmodified or no mac"),
+        (
+            "plain value",
+            3,
+            "does not match its MAC: it was changed without sops",
+            ["apiVersion: kcompile.dev/v1alpha1"],
+        ),
+        ("ciphertext", 3, "bootstrapTokens.secret was changed after it was encrypted", ["bootstrapTokens:"]),
+        ("moved", 3, "authorities.kubernetes.key was changed after it was encrypted", ["kubernetes:"]),
+        ("lastmodified", 3, "sops.mac was changed after it was encrypted", ["mac: ENC["]),
+        ("no mac", 2, "its sops block has no lastmodified or no mac", ["apiVersion: kcompile.dev/v1alpha1"]),
     ],
 )
-def test_a_tampered_secrets_file_is_refused(how: str, code: int, says: str, make_cluster: MakeCluster) -> None:
+def test_a_tampered_secrets_file_is_refused(
+    how: str, code: int, says: str, at: list[str], make_cluster: MakeCluster
+) -> None:
     workspace = make_cluster(**FLEET)
     workspace.secrets.write_text(tampered(workspace.secrets.read_text(), how))
     result = workspace.run("build", "c.yaml")
-    assert (result.code, result.out, result.err) == (code, "", f"c.secrets.yaml:1:1: {says}\n")
+    hint = "   hint: restore the file from git, and change it with `sops edit` alone\n"
+    file, line, _, found = result.err.split(":", 3)
+    assert (result.code, result.out, file, found) == (code, "", "c.secrets.yaml", f" {says} [K0903]\n{hint}")
+    text = workspace.secrets.read_text().splitlines()
+    assert any(text[int(line) - 1].strip().startswith(found) for found in at)
     assert not workspace.tree.exists()
 
 
@@ -264,7 +280,7 @@ def test_create_never_overwrites(make_cluster: MakeCluster) -> None:
     result = workspace.run("secrets", "create", "c.yaml")
     assert (result.code, result.err) == (
         4,
-        "c.secrets.yaml:1:1: is there already and is not overwritten\n"
+        "c.secrets.yaml:1:1: is there already and is not overwritten [K1001]\n"
         "   hint: `kcompile secrets update` adds what is missing; rename the file to start anew\n",
     )
     assert workspace.secrets.read_bytes() == before
@@ -319,7 +335,7 @@ def test_without_an_identity_there_is_no_build_and_no_new_key(make_cluster: Make
     assert (result.code, result.out, result.err) == (
         3,
         "",
-        f"c.secrets.yaml:1:1: no identity opens this file. It is sealed for: {workspace.recipient}\n"
+        f"c.secrets.yaml:1:1: no identity opens this file. It is sealed for: {workspace.recipient} [K0902]\n"
         "   hint: set SOPS_AGE_KEY_FILE to the file with an identity of one of them; looked where sops looks, "
         f"and found SOPS_AGE_KEY_FILE ({ALICE}): 1 identity\n",
     )
@@ -332,7 +348,7 @@ def test_a_missing_secrets_file_is_not_made(make_cluster: MakeCluster) -> None:
     result = workspace.run("build", "c.yaml")
     assert (result.code, result.err) == (
         3,
-        "c.secrets.yaml:1:1: cannot read the file: No such file or directory\n"
+        "c.secrets.yaml:1:1: cannot read the file: No such file or directory [K0901]\n"
         "   hint: `kcompile secrets create c.yaml` makes it once; a build never does\n",
     )
     assert [p.name for p in workspace.path.iterdir()] == ["c.yaml"]
@@ -346,7 +362,7 @@ def test_another_cluster_s_secrets_are_refused(make_cluster: MakeCluster) -> Non
     result = workspace.run("build", "c.yaml")
     assert (result.code, result.err) == (
         2,
-        "c.yaml:4:9: metadata.name: the secrets file belongs to the cluster test\n"
+        "c.yaml:4:9: metadata.name: the secrets file belongs to the cluster test [K0918]\n"
         "    4 |   name: other\n"
         "      |         ^^^^^\n"
         "   hint: use its name, or make a secrets file for this one\n",

@@ -11,9 +11,11 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from kcompile import go_fields, versions, workload_fields
+from kcompile import go_fields, versions, workload, workload_fields
 from kcompile.go_fields import Fault
 from kcompile.workload_fields import check
+
+from conftest import run, tool
 
 KUBEADM = Path(__file__).parent / "data" / "kubeadm"
 SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
@@ -398,3 +400,46 @@ def test_no_string_is_repeated() -> None:
         found = list(go_fields.check(workload_fields._STRUCTS, kind, fields))
         assert found
         assert secret not in str([(fault.message, fault.hint) for fault in found])
+
+
+UNSET: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"creationTimestamp": None, "name": "p"},
+    "spec": {
+        "containers": [
+            {
+                "env": [
+                    {"name": "A", "valueFrom": {"fieldRef": {}}},
+                    {"name": "B", "valueFrom": {"resourceFieldRef": {}}},
+                    {"name": "C", "valueFrom": {"configMapKeyRef": {}}},
+                    {"name": "D", "value": "1"},
+                ],
+                "lifecycle": {"preStop": {"sleep": {}}},
+                "livenessProbe": {"tcpSocket": {}},
+                "name": "p",
+                "ports": [{"hostPort": 0, "name": "x"}],
+                "readinessProbe": {"grpc": {}},
+                "startupProbe": {"failureThreshold": 0, "httpGet": {"httpHeaders": [{"name": "a"}]}},
+                "volumeDevices": [{"name": "a"}],
+                "volumeMounts": [{"name": "v", "readOnly": False}],
+            }
+        ],
+        "hostAliases": [{"hostnames": ["a"]}],
+        "securityContext": {"seccompProfile": {}, "sysctls": [{"name": "a"}]},
+        "tolerations": [{"value": ""}],
+        "topologySpreadConstraints": [{"topologyKey": "a"}],
+        "volumes": [
+            {"hostPath": {}, "name": "a"},
+            {"configMap": {"items": [{"key": "a"}]}, "emptyDir": {}, "name": "b"},
+        ],
+    },
+    "status": {},
+}
+
+
+def test_what_go_writes_of_what_is_unset() -> None:
+    """kubectl decodes into core/v1's structs and marshals them, as kubeadm does with what it patched."""
+    command = (tool("kubectl"), "set", "env", "--local", "-f", "-", "D=1", "-o", "yaml")
+    before = json.dumps(UNSET).replace('"value": "1"', '"value": "0"')  # it prints what it changes
+    assert workload.marshalled(UNSET) == yaml.safe_load(run(*command, input=before))

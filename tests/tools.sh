@@ -2,7 +2,8 @@
 # Names the real tools that the tests need and that are not installed. `.ci/run` installs them on Debian.
 missing=''
 for pair in age:age age-keygen:age openssl:openssl ssh-keygen:openssh-client shellcheck:shellcheck \
-    systemd-analyze:systemd kubectl:kubernetes-client unshare:util-linux etcd:etcd-server etcdctl:etcd-client ip:iproute2; do
+    systemd-analyze:systemd git:git curl:curl kubectl:kubernetes-client unshare:util-linux dash:dash \
+    etcd:etcd-server etcdctl:etcd-client ip:iproute2 busybox:busybox bsdtar:libarchive-tools cloud-init:cloud-init ignition-validate:ignition; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 if [ -n "$missing" ]; then

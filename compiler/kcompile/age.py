@@ -9,6 +9,10 @@ from kcompile.secret import Secret
 _ErrorTypes = (pyrage.RecipientError, pyrage.IdentityError, pyrage.EncryptError, pyrage.DecryptError)
 
 
+_NO_MATCH = "No matching keys"
+"""What pyrage says of a whole age file that is for others."""
+
+
 class AgeError(Exception):
     """An operation of age failed. The text never holds key material."""
 
@@ -50,6 +54,12 @@ def ssh_identity(pem: Secret) -> object:
         raise AgeError("not an SSH private key that age can use") from None
 
 
+def is_envelope(text: str) -> bool:
+    """Whether the text is, by its first and last line, an armored age file."""
+    lines = text.rstrip("\n").split("\n")
+    return lines[0] == "-----BEGIN AGE ENCRYPTED FILE-----" and lines[-1] == "-----END AGE ENCRYPTED FILE-----"
+
+
 def encrypt(plaintext: Secret, recipient: str) -> str:
     """An armored age file of the plaintext for one recipient; random each time. Raises AgeError."""
     try:
@@ -60,8 +70,10 @@ def encrypt(plaintext: Secret, recipient: str) -> str:
 
 
 def decrypt(armored: str, identities: list[object]) -> Secret | None:
-    """The plaintext of an age file, or None when no identity opens it."""
+    """The plaintext of an age file, or None when no identity opens it. Raises AgeError when it is damaged."""
     try:
         return Secret(pyrage.decrypt(armored.encode("ascii"), identities))
-    except (*_ErrorTypes, ValueError):
-        return None
+    except (*_ErrorTypes, ValueError) as error:
+        if _NO_MATCH in str(error):
+            return None
+        raise AgeError("the age file is damaged") from None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from kcompile.secret import Secret
 
+MANIFEST = "kcompile.json"
+"""The tree's own list of its files, and what they were built from."""
+SIGNATURE = f"{MANIFEST}.sig"
+SEALED = re.compile(r"admin/|cluster/sealed/|hosts/[^/]+/sealed/")
+"""Paths of a tree below which files are sealed."""
 PUBLIC_MODE = 0o644
 PRIVATE_MODE = 0o600
 SCRIPT_MODE = 0o755

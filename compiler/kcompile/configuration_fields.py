@@ -7,6 +7,8 @@ Sources: ``types.go`` of k8s.io/kubelet ``config/v1beta1``, k8s.io/kube-proxy ``
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 from kcompile import go_fields
@@ -146,12 +148,109 @@ _TABLE: dict[str, dict[str, str]] = {
 }
 """The fields of each Go struct, by their Go types: all that the minors 1.28 to 1.37 know together."""
 
+_OMITTED = {
+    "KubeletConfiguration": """
+        address allowedUnsafeSysctls cgroupDriver cgroupRoot clusterDNS clusterDomain
+        configMapAndSecretChangeDetectionStrategy containerLogMaxSize contentType cpuManagerPolicy
+        cpuManagerPolicyOptions enableContentionProfiling enforceNodeAllocatable eventBurst evictionHard
+        evictionMaxPodGracePeriod evictionMinimumReclaim evictionSoft evictionSoftGracePeriod featureGates hairpinMode
+        healthzBindAddress imagePullCredentialsVerificationPolicy imageServiceEndpoint kernelMemcgNotification
+        kubeAPIBurst kubeReserved kubeReservedCgroup kubeletCgroups maxOpenFiles maxPods memoryManagerPolicy
+        memoryReservationPolicy nodeLeaseDurationSeconds podCIDR podLogsDir podsPerCore port
+        preloadedImagesVerificationAllowlist protectKernelDefaults providerID qosReserved readOnlyPort
+        registerWithTaints registryBurst reservedMemory reservedSystemCPUs rotateCertificates runOnce serverTLSBootstrap
+        showHiddenMetricsForVersion shutdownGracePeriodByPodPriority staticPodPath staticPodURL staticPodURLHeader
+        systemCgroups systemReserved systemReservedCgroup tlsCertFile tlsCipherSuites tlsCurvePreferences tlsMinVersion
+        tlsPrivateKeyFile topologyManagerPolicy topologyManagerPolicyOptions topologyManagerScope volumePluginDir
+        """,
+    "KubeletX509Authentication": "clientCAFile",
+    "KubeletAuthorization": "mode",
+    "MemorySwapConfiguration": "swapBehavior",
+    "Taint": "value",
+    "LoggingConfiguration": "format vmodule",
+    "OutputRoutingOptions": "splitStream",
+    "KubeProxyConfiguration": "featureGates windowsRunAsService",
+}
+_WRITTEN: dict[str, dict[str, Any]] = {
+    "MemoryReservation": {"limits": None, "numaNode": 0},
+    "OutputRoutingOptions": {"infoBufferSize": "0"},
+    "ShutdownGracePeriodByPodPriority": {"priority": 0, "shutdownGracePeriodSeconds": 0},
+    "Taint": {"effect": "", "key": ""},
+    "VModuleItem": {"filePattern": "", "verbosity": 0},
+}
+_SINCE: dict[str, dict[int, str]] = {
+    "KubeletConfiguration": {
+        29: "imageMaximumGCAge",
+        30: "containerLogMaxWorkers containerLogMonitorInterval podLogsDir",
+        32: "crashLoopBackOff singleProcessOOMKill",
+        33: """
+            imagePullCredentialsVerificationPolicy mergeDefaultEvictionSettings preloadedImagesVerificationAllowlist
+            userNamespaces
+            """,
+        36: "memoryReservationPolicy",
+    },
+    "FormatOptions": {30: "text"},
+    "KubeProxyConfiguration": {29: "nftables"},
+    "KubeProxyConntrackConfiguration": {29: "tcpBeLiberal udpStreamTimeout udpTimeout"},
+}
+"""The minor that a field came with, where it is known (docs/versions.md) and one of ours."""
+
 _STRUCTS = go_fields.structs(_TABLE)
 
 
-def check(kind: Kind, fields: Mapping[str, Any]) -> Iterator[Fault]:
+def structs() -> go_fields.Structs:
+    """The Go type of each field, by struct: the two kinds, and what is in them."""
+    return _STRUCTS
+
+
+def _newer(minor: int | None) -> dict[str, frozenset[str]]:
+    """By struct, the fields that came after a minor; none of them where it is not said."""
+    return {
+        struct: frozenset(
+            name for since, names in fields.items() if minor is not None and since > minor for name in names.split()
+        )
+        for struct, fields in _SINCE.items()
+    }
+
+
+@cache
+def _tags(minor: int | None) -> go_fields.Tags:
+    omitted = {struct: frozenset(names.split()) for struct, names in _OMITTED.items()}
+    return go_fields.Tags(omitted=omitted, written=_WRITTEN, newer=_newer(minor))
+
+
+@cache
+def _of_minor(minor: int) -> dict[str, dict[str, str]]:
+    """The structs, without the fields that came after a minor."""
+    newer = _newer(minor)
+    return {
+        struct: {name: go for name, go in types.items() if name not in newer.get(struct, ())}
+        for struct, types in _STRUCTS.items()
+    }
+
+
+def check(kind: Kind, fields: Mapping[str, Any], minor: int | None = None) -> Iterator[Fault]:
     """What is wrong with the fields that a user sets in a component configuration, in their order.
 
-    null is a field left unset. Whether a value makes sense is the component's own to say.
+    null is a field left unset. Whether a value makes sense is the component's own to say. Of a minor, a field that
+    came later is unknown.
     """
-    return go_fields.check(_STRUCTS, kind, fields)
+    if minor is None:
+        yield from go_fields.check(_STRUCTS, kind, fields)
+        return
+    structs = _of_minor(minor)
+    unknown = {fault.path for fault in go_fields.check(_STRUCTS, kind, fields) if fault.unknown}
+    for fault in go_fields.check(structs, kind, fields):
+        is_newer = fault.unknown and fault.path not in unknown
+        yield replace(fault, hint=f"v1.{minor} is older than it, and kubeadm drops it") if is_newer else fault
+
+
+def decoded(kind: Kind, fields: Mapping[str, Any], minor: int | None = None) -> dict[str, Any]:
+    """The fields that a user sets, without fault, as the component's struct holds them; what is unset is left out."""
+    result: dict[str, Any] = go_fields.decoded(_STRUCTS, _tags(minor), kind, fields)
+    return result
+
+
+def without_empty(kind: Kind, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what omitempty leaves out."""
+    return go_fields.without_empty(_STRUCTS, _tags(None), kind, fields)

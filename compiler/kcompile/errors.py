@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -30,15 +31,23 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where (path in the document, position in the file), what, and the mend."""
+    """One thing that is wrong: where (path in the document, position in the file), what, and the mend.
 
+    ``code`` is stable and has a page: ``kcompile explain K0401``.
+    """
+
+    code: str
     message: str
     path: Path = ()
     hint: str | None = None
     severity: Severity = Severity.ERROR
     position: Position | None = None
+    at_key: bool = False
+    """The key is at fault, not its value."""
     first: Path | None = None
     """Where what is doubled stands the first time."""
+    within: str | None = None
+    """The word of the value that is at fault, where it holds several."""
 
     def at(self, position: Position | None) -> Problem:
         """The same problem with its place in a file."""
@@ -85,6 +94,15 @@ class KcompileError(Exception):
 
 class SpecError(KcompileError):
     """Bad input: a spec, a secrets file or an argument. Exit status 2."""
+
+
+@contextmanager
+def gathered(problems: list[Problem]) -> Iterator[None]:
+    """Add to ``problems`` what a step finds that is no acceptable input, so that the steps behind it are taken too."""
+    try:
+        yield
+    except SpecError as error:
+        problems += error.problems
 
 
 class SecretsError(KcompileError):

@@ -1,4 +1,6 @@
-"""What Go decodes from JSON into its structs, told by tables of their fields, and what is wrong with what it does not.
+"""What Go decodes from JSON into its structs and writes of them, and what is wrong with what it does not decode.
+
+The structs are told by tables of their fields.
 
 A type is written as in Go: a scalar's name, ``[]T``, ``map[string]T`` or a struct's name. ``any`` takes every value.
 Sources: encoding/json; k8s.io/apimachinery ``meta/v1`` (Duration, Time), ``api/resource`` (Quantity) and
@@ -7,14 +9,13 @@ Sources: encoding/json; k8s.io/apimachinery ``meta/v1`` (Duration, Time), ``api/
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kcompile import quantity, timefmt
+from kcompile import names, quantity, timefmt
 from kcompile.errors import Path, described
 
 Structs = Mapping[str, Mapping[str, str]]
@@ -30,6 +31,13 @@ class Fault:
     hint: str | None = None
     unknown: bool = False
     """The field is none of the kind's: Go goes on without it."""
+    example: str = field(default="", compare=False)
+    """What could stand there, where there is nothing better to say."""
+
+    @property
+    def mend(self) -> str | None:
+        """What to do about it."""
+        return self.hint or self.example or None
 
 
 _WANTED = {
@@ -84,6 +92,67 @@ def structs(table: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What the json tags of the fields say, by struct."""
+
+    omitted: Mapping[str, frozenset[str]]
+    """Fields that are no pointers and no structs and carry omitempty: their zero value is not written."""
+    written: Mapping[str, Mapping[str, Any]]
+    """Fields without omitempty of what stands in lists, with the zero values that are written where nothing is set."""
+    newer: Mapping[str, frozenset[str]]
+    """Fields that came later than the version that decodes, which drops them."""
+
+
+_ZEROS: dict[str, Any] = {"string": "", "bool": False, "Quantity": "0", "Duration": "0s"}
+_ZEROS |= dict.fromkeys(("int32", "int64", "uint32", "float32", "float64"), 0)
+
+
+def decoded(structs: Structs, tags: Tags, go: str, value: Any) -> Any:
+    """A value that Go decodes as a type (see :func:`check`), with all that is set in it, as Go writes it.
+
+    Scalars that Go cannot tell from unset are left out. What is no field of a struct stays as it is.
+    """
+    if value is None:  # an entry of a list or a map: null leaves Go's zero value
+        return decoded(structs, tags, go, {}) if go in structs else _ZEROS.get(go)
+    if go.startswith("[]"):
+        return [decoded(structs, tags, go.removeprefix("[]"), item) for item in value]
+    if go.startswith("map[string]"):
+        return {name: decoded(structs, tags, go.removeprefix("map[string]"), child) for name, child in value.items()}
+    if go in structs:
+        result = dict(tags.written.get(go, {}))
+        for name, child in value.items():
+            field = structs[go].get(name)
+            if name in tags.newer.get(go, ()):
+                continue
+            if child is not None and (isinstance(child, Mapping | list | tuple) or child or not _omits(tags, go, name)):
+                result[name] = child if field is None else decoded(structs, tags, field, child)
+        return result
+    return _written(go, value)
+
+
+def _omits(tags: Tags, struct: str, name: str) -> bool:
+    return name in tags.omitted.get(struct, ())
+
+
+def _written(go: str, value: Any) -> Any:
+    if isinstance(value, str) and go in ("Duration", "TimeOrMetaDuration"):
+        return timefmt.format_duration(timefmt.parse_duration(value))
+    if go == "Quantity":
+        return quantity.canonical(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value  # as JSON has it
+
+
+def without_empty(structs: Structs, tags: Tags, go: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A decoded struct without the lists, maps and scalars that omitempty leaves out."""
+    result = {}
+    for name, value in fields.items():
+        if value or not _omits(tags, go, name):
+            below = structs[go].get(name, "")
+            result[name] = without_empty(structs, tags, below, value) if below in structs and value else value
+    return result
+
+
 def check(structs: Structs, kind: str, value: Any) -> Iterator[Fault]:
     """What is wrong with a value for the struct of a kind, in the value's order.
 
@@ -101,10 +170,12 @@ def _faults(structs: Structs, kind: str, go: str, value: Any, path: Path) -> Ite
             for index, item in enumerate(value):
                 yield from _faults(structs, kind, item_type, item, (*path, index))
         else:
-            yield Fault(path, f"must be a list of {_LISTED.get(item_type, 'mappings')}, not {described(value)}")
+            mend = "write '-' before each item" if isinstance(value, Mapping) else "put it in brackets"
+            message = f"must be a list of {_LISTED.get(item_type, 'mappings')}, not {described(value)}"
+            yield Fault(path, message, example=mend)
     elif go.startswith("map[string]") or go in structs:
         if not isinstance(value, Mapping):
-            yield Fault(path, f"must be a mapping, not {described(value)}")
+            yield Fault(path, f"must be a mapping, not {described(value)}", example="write its fields below it")
             return
         fields = structs.get(go)
         for name, child in value.items():
@@ -112,11 +183,12 @@ def _faults(structs: Structs, kind: str, go: str, value: Any, path: Path) -> Ite
             if child_type is not None:
                 yield from _faults(structs, kind, child_type, child, (*path, name))
             else:
-                close = difflib.get_close_matches(name, fields or (), 1)
-                hint = f"did you mean {close[0]}?" if close else None
-                yield Fault((*path, name), f"unknown field of {kind}", hint, unknown=True)
+                close = names.nearest(name, fields or ())
+                hint = f"did you mean {close}?" if close else None
+                mend = "leave it out, or write its name as Kubernetes does"
+                yield Fault((*path, name), f"unknown field of {kind}", hint, unknown=True, example=mend)
     elif not _decodes(go, value):
-        yield Fault(path, _message(go, value), _hint(go, value))
+        yield Fault(path, _message(go, value), _hint(go, value), example=f"for example {_EXAMPLES[go]}")
 
 
 def _decodes(go: str, value: Any) -> bool:
@@ -147,6 +219,19 @@ def _message(go: str, value: Any) -> str:
     if isinstance(value, str) and go in _READERS:
         return f"must be {_WANTED[go]}"
     return f"must be {_WANTED[go]}, not {described(value)}"
+
+
+_EXAMPLES = {
+    "string": "text",
+    "bool": "true",
+    "Duration": "10s",
+    "TimeOrMetaDuration": "10s",
+    "IntOrString": "1 or 25%",
+    "Quantity": "500Mi",
+    "Time": "2026-11-23T00:00:00Z",
+    **dict.fromkeys(("int32", "int64", "uint32"), "10"),
+    **dict.fromkeys(("float32", "float64"), "0.5"),
+}
 
 
 def _hint(go: str, value: Any) -> str | None:

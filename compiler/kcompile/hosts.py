@@ -20,6 +20,9 @@ CONTROL_PLANE_TAINT = Taint(key="node-role.kubernetes.io/control-plane", effect=
 KUBERNETES_DIR = "/etc/kubernetes"
 KUBELET_DIR = "/var/lib/kubelet"
 KUBELET_PKI = f"{KUBELET_DIR}/pki"
+KUBELET_UNIT = "/etc/systemd/system/kubelet.service"
+MODULES_FILE = "/etc/modules-load.d/kcompile.conf"
+SYSCTL_FILE = "/etc/sysctl.d/90-kcompile.conf"
 SIGNING_CERTIFICATE = "signing-ca.crt"
 """Below certificatesDir: the one authority that signs, where ca.crt holds others that are believed."""
 
@@ -37,6 +40,7 @@ class Settings:
     labels: Mapping[str, str]
     kubelet: Mapping[str, Any]
     """KubeletConfiguration fields of the cluster, the pool and the node, merged."""
+    kubelet_version: str
     bind_port: int
     cert_sans: tuple[str, ...]
 
@@ -51,6 +55,8 @@ class Host:
     settings: Settings
     control_plane_index: int | None
     """Its place among the control-plane nodes, None for a worker."""
+    recipient: str | None = None
+    """Its own key, with which it opens its sealed files."""
 
     @property
     def address(self) -> str:
@@ -93,13 +99,14 @@ def _overlay(base: Settings, level: NodeSettings, **more: Any) -> Settings:
         kubelet_extra_args={**base.kubelet_extra_args, **registration.kubelet_extra_args},
         labels={**base.labels, **level.labels},
         kubelet=merge(base.kubelet, level.kubelet),
+        kubelet_version=level.kubelet_version or base.kubelet_version,
         bind_port=more.get("bind_port") or base.bind_port,
         cert_sans=(*base.cert_sans, *more.get("cert_sans", ())),
     )
 
 
 def _overrides_nothing(node: ControlPlaneNode | WorkerNode) -> bool:
-    return node.model_fields_set <= {"name", "address"}
+    return node.model_fields_set <= {"name", "address", "recipient"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +153,17 @@ class ResolvedCluster:
         """Whether etcd runs on the control-plane hosts."""
         return self.cluster.spec.etcd.external is None
 
+    def private_directories(self, host: Host) -> tuple[str, ...]:
+        """Directories of a host that are there before anything runs, for root alone, as kubeadm makes them.
+
+        They are those of static pods, which the kubelet looks for on workers too, of the kubelet, and of etcd's data.
+        """
+        everywhere = (f"{KUBERNETES_DIR}/manifests", KUBELET_DIR)
+        if not host.is_control_plane or not self.has_local_etcd:
+            return everywhere
+        local = self.cluster.spec.etcd.local
+        return (*everywhere, local.data_dir if local else "/var/lib/etcd")
+
     @property
     def extra_args_follow(self) -> bool:
         """Whether extraArgs come after the default flags, in this patch release."""
@@ -187,6 +205,7 @@ def resolve(cluster: Cluster) -> ResolvedCluster:
         kubelet_extra_args={},
         labels={},
         kubelet=spec.kubelet,
+        kubelet_version=spec.kubernetes_version,
         bind_port=spec.control_plane.local_api_endpoint.bind_port,
         cert_sans=spec.api_server.cert_sans,
     )
@@ -204,6 +223,7 @@ def resolve(cluster: Cluster) -> ResolvedCluster:
                 cert_sans=node.cert_sans,
             ),
             control_plane_index=index,
+            recipient=node.recipient,
         )
         for index, node in enumerate(spec.control_plane.nodes)
     )
@@ -216,6 +236,7 @@ def resolve(cluster: Cluster) -> ResolvedCluster:
                 addresses=network.split_list(node.address),
                 settings=shared if _overrides_nothing(node) else _overlay(shared, node, credentials=node.credentials),
                 control_plane_index=None,
+                recipient=node.recipient,
             )
             for node in pool.nodes
         )

@@ -126,15 +126,23 @@ def shown(path: Path, home: str | None) -> str:
 def open_data_key(file: str, envelopes: tuple[Envelope, ...], environ: Mapping[str, str]) -> Secret:
     """The data key of a SOPS file. Raises SecretsError, which says where keys were looked for."""
     found = find(environ)
-    if found.identities:
-        for envelope in envelopes:
+    damaged = []
+    for envelope in envelopes if found.identities else ():
+        try:
             key = age.decrypt(envelope.enc, found.identities)
-            if key is not None and len(key.reveal()) == 32:
-                return key
+        except age.AgeError:
+            damaged.append(envelope.recipient)
+            continue
+        if key is not None and len(key.reveal()) == 32:
+            return key
+    if damaged:
+        message = f"no identity opens this file, and its data key for {', '.join(damaged)} is damaged"
+        raise SecretsError(Problem("K0902", message, hint="restore the file from git", position=Position(file, 1, 1)))
     wanted = ", ".join(envelope.recipient for envelope in envelopes) or "no age recipient at all"
     hint = "set SOPS_AGE_KEY_FILE to the file with an identity of one of them; looked where sops looks, and found "
     raise SecretsError(
         Problem(
+            "K0902",
             f"no identity opens this file. It is sealed for: {wanted}",
             hint=hint + ("; ".join(found.notes) or "nothing"),
             position=Position(file, 1, 1),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from kcompile import names
 from kcompile.hosts import ResolvedCluster
+from kcompile.versions.table import Tags, tag_of_patch
 
 _DEFAULT_REPOSITORY = "registry.k8s.io"
 
@@ -23,7 +25,11 @@ def etcd(cluster: ResolvedCluster) -> str:
 def etcd_tag(cluster: ResolvedCluster) -> str:
     """The etcd image's tag."""
     local = cluster.cluster.spec.etcd.local
-    return (local and local.image_tag) or cluster.version.etcd_tag
+    return (local and local.image_tag) or _default_tag(cluster, cluster.version.etcd_tags)
+
+
+def _default_tag(cluster: ResolvedCluster, tags: Tags) -> str:
+    return tag_of_patch(tags, names.patch_version(cluster.cluster.spec.kubernetes_version))
 
 
 def coredns(cluster: ResolvedCluster) -> str:
@@ -32,7 +38,7 @@ def coredns(cluster: ResolvedCluster) -> str:
     repository = spec.dns.image_repository or spec.image_repository
     if repository == _DEFAULT_REPOSITORY:
         repository = f"{_DEFAULT_REPOSITORY}/coredns"
-    return f"{repository}/coredns:{spec.dns.image_tag or cluster.version.coredns_tag}"
+    return f"{repository}/coredns:{spec.dns.image_tag or _default_tag(cluster, cluster.version.coredns_tags)}"
 
 
 def pause(cluster: ResolvedCluster) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from kcompile import age, identities, load, network, secretsfile, store, templates, timefmt, validate
@@ -16,6 +17,8 @@ from kcompile.manifest import SECRETS_REGEX
 DEFAULT_VERSION = "v1.36.2"
 _POD_RANGES = {4: "10.244.0.0/16", 6: "fd00:10:244::/56"}
 _SERVICE_RANGES = {4: "10.96.0.0/16", 6: "fd00:10:96::/112"}
+_TOKEN_LASTS = timedelta(days=8)
+"""A week for the first nodes to join, whatever the hour; kubeadm's own tokens last a day, and are made on the spot."""
 Nodes = Sequence[tuple[str, str]]
 
 
@@ -38,17 +41,17 @@ def run(
     target = Path(secretsfile.path_for(str(spec)))
     for path in (spec, target):
         if path.exists() or path.is_symlink():
-            problem = Problem("is there already", hint="nothing is overwritten: choose another name")
+            problem = Problem("K1001", "is there already", hint="nothing is overwritten: choose another name")
             raise OutputError(problem.at(Position(str(path), 1, 1)))
     if spec.suffix not in (".yaml", ".yml"):
-        raise SpecError(Problem("name the spec with .yaml at its end", position=Position(str(spec), 1, 1)))
+        raise SpecError(Problem("K1012", "name the spec with .yaml at its end", position=Position(str(spec), 1, 1)))
     done: list[str] = []
     new_identity = None
     if not recipients:
         found = identities.find(environ)
         if found.faults:
             message = f"no identity can be read where the environment says one is: {'; '.join(found.faults)}"
-            raise SecretsError(Problem(message, hint="mend it, or name a --recipient"))
+            raise SecretsError(Problem("K0922", message, hint="mend it, or name a --recipient"))
         if found.recipients:
             recipients = found.recipients[:1]
             done.append(f"sealing for the identity at hand: {recipients[0]}")
@@ -68,8 +71,12 @@ def run(
         control_plane=control_plane,
         workers=workers,
         token_id=secretsfile.new_token_id(),
+        token_expires=timefmt.format_timestamp(now.replace(hour=0, minute=0, second=0) + _TOKEN_LASTS),
     )
-    cluster, _ = validate.cluster(load.parse(str(spec), text), now)
+    try:
+        cluster, _ = validate.cluster(load.parse(str(spec), text), now)
+    except SpecError as error:  # of a file that is not written: what was asked for is wrong
+        raise SpecError(replace(problem, position=None) for problem in error.problems) from None
     secrets_text = secretsfile.create(resolve(cluster), now)
     if new_identity is not None:
         lines = f"# created: {timefmt.format_timestamp(now)}\n# public key: {recipient}\n".encode()
@@ -87,6 +94,11 @@ def run(
     if not rules.exists() and spec.resolve().is_relative_to(Path.cwd()):
         store.create_file(rules, _sops_rules(recipients), 0o644)
         done.append(f"{rules}: made, for `sops updatekeys`")
+    elif rules.is_file():
+        known = rules.read_text("utf-8", "replace")
+        others = [recipient for recipient in recipients if " ".join(recipient.split()[:2]) not in known]
+        if others:
+            done.append(f"{rules}: stands already and does not name {', '.join(others)}, which sops goes by: add it")
     done += [f"next: kcompile build {shlex.quote(str(spec))}"]
     return done
 
@@ -107,5 +119,5 @@ def _key_file(environ: Mapping[str, str]) -> Path:
     path = identities.default_key_file(environ)
     if path is None or path.exists():
         where = "HOME is not set" if path is None else f"{path} holds no usable age identity"
-        raise SpecError(Problem(f"no age identity was found, and {where}", hint="name a --recipient"))
+        raise SpecError(Problem("K0923", f"no age identity was found, and {where}", hint="name a --recipient"))
     return path

@@ -272,19 +272,26 @@ class Keyring:
                 return entry.secret
         raise SecretsError(_missing_key(("bootstrapTokens",), f"there is no secret for token {token_id}"))
 
-    def sign_manifest(self, content: bytes) -> tuple[str, bytes]:
-        """The public key (PEM) of the tree manifest's signer, and its Ed25519 signature."""
+    @property
+    def manifest_signer(self) -> str:
+        """The public key (PEM) of whoever signs the tree's manifest."""
+        return self._secrets.manifest_signing.public_key
+
+    def sign_manifest(self, content: bytes) -> bytes:
+        """The Ed25519 signature of the tree's manifest."""
         signing = self._secrets.manifest_signing
         if not isinstance(signing.key, Secret):
             raise SecretsError(_missing_key(("manifestSigning",), "the manifest's signing key is missing"))
         key = serialization.load_pem_private_key(signing.key.reveal(), password=None)
         if not isinstance(key, ed25519.Ed25519PrivateKey):
             raise SecretsError(_missing_key(("manifestSigning",), "the manifest's signing key is not an Ed25519 key"))
-        return signing.public_key, key.sign(content)
+        return key.sign(content)
 
 
 def _missing_key(path: Path, message: str) -> Problem:
-    return Problem(message, path, "kcompile secrets update adds what a spec needs and its secrets file lacks")
+    return Problem(
+        "K0920", message, path, "restore the secrets file from git; `kcompile secrets update` adds what is new"
+    )
 
 
 def _root(key: pki.PrivateKey) -> bytes:

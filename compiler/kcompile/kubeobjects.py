@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kcompile import yamlfmt
+from kcompile import workload, yamlfmt
 from kcompile.spec import EnvVar
 from kcompile.versions.table import Version
 
@@ -26,8 +26,8 @@ def environment_variable(variable: EnvVar) -> dict[str, Any]:
     if variable.value:
         fields["value"] = variable.value
     if variable.value_from is not None:
-        fields["valueFrom"] = dict(variable.value_from)
-    return fields
+        fields["valueFrom"] = variable.value_from
+    return workload.variable(fields)
 
 
 def config_map(name: str, namespace: str, data: Mapping[str, str], *, signed: bool = False) -> Object:

@@ -73,6 +73,25 @@ class LeafKey(SecretsModel):
     certificate: str | None = None
 
 
+class HostEnvelope(SecretsModel):
+    """One recipient's copy of a host's data key: an armored age file."""
+
+    recipient: Annotated[str, AfterValidator(names.age_recipient)]
+    enc: str
+
+
+class HostRecipients(SecretsModel):
+    """The data key of a host that has a recipient of its own, and who can open it.
+
+    ``key`` is base64 of 32 bytes; ``proof`` ties the envelopes to it, to the host and to the cluster.
+    """
+
+    node: Annotated[str, AfterValidator(names.dns_subdomain)]
+    key: SecretField = None
+    envelopes: Annotated[tuple[HostEnvelope, ...], Field(min_length=1)]
+    proof: str
+
+
 class Authorities(SecretsModel):
     """The three trees of authorities."""
 
@@ -97,3 +116,4 @@ class ClusterSecrets(SecretsModel):
     encryption_keys: tuple[EncryptionKey, ...] = ()
     manifest_signing: ManifestSigning
     leaf_keys: tuple[LeafKey, ...] = ()
+    host_recipients: tuple[HostRecipients, ...] = ()

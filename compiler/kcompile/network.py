@@ -63,5 +63,8 @@ def networks(text: str) -> tuple[Network, ...]:
 
 
 def nth_address(network: Network, index: int) -> str:
-    """The index-th address of a range: 1 is the API server's service address, 10 cluster DNS (as in kubeadm)."""
-    return str(network.network_address + index)
+    """The index-th address of a range: 1 is the API server's service address, 10 cluster DNS (as in kubeadm).
+
+    Raises IndexError where the range has no such address.
+    """
+    return str(network[index])

@@ -141,14 +141,44 @@ def public_key_pem(key: PublicKey | ed25519.Ed25519PublicKey) -> bytes:
 
 
 def load_private_key(pem: Secret) -> PrivateKey:
-    """A PEM private key of a kind that Kubernetes uses. Raises ValueError."""
+    """A PEM private key of a kind that Kubernetes uses. Raises ValueError.
+
+    OpenSSL's own check of an RSA key tests its primes again, 40 ms for each of a cluster's keys. Keys come from a file
+    that is authenticated, so that its arithmetic is enough to tell a key that was damaged or put together.
+    """
     try:
-        key = serialization.load_pem_private_key(pem.reveal(), password=None)
+        key = serialization.load_pem_private_key(pem.reveal(), password=None, unsafe_skip_rsa_key_validation=True)
     except (TypeError, ValueError):
         raise ValueError("not a PEM private key without a passphrase") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise ValueError("neither an RSA nor an EC key")
+    if isinstance(key, rsa.RSAPrivateKey) and not _holds_together(key.private_numbers()):
+        raise ValueError("an RSA key whose numbers do not belong together")
     return key
+
+
+def _holds_together(key: rsa.RSAPrivateNumbers) -> bool:
+    """Whether an RSA key's numbers fit each other (RFC 8017, 3.2)."""
+    p, q, e = key.p, key.q, key.public_numbers.e
+    return (
+        p > 1
+        and q > 1
+        and p * q == key.public_numbers.n
+        and key.d * e % (p - 1) == 1
+        and key.d * e % (q - 1) == 1
+        and (key.dmp1, key.dmq1) == (key.d % (p - 1), key.d % (q - 1))
+        and key.iqmp * q % p == 1
+    )
+
+
+def is_chain(pem: str) -> bool:
+    """Whether there are several certificates in a text."""
+    return pem.count("-----BEGIN CERTIFICATE-----") > 1
+
+
+def load_request(pem: bytes) -> x509.CertificateSigningRequest:
+    """A PEM signing request. Raises ValueError."""
+    return x509.load_pem_x509_csr(pem)
 
 
 def load_certificate(pem: str) -> x509.Certificate:
@@ -161,9 +191,10 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def algorithm_of(key: PrivateKey) -> str:
+def algorithm_of(key: PrivateKey | PublicKey) -> str:
     """A key's type and size, as a spec names it."""
-    return f"RSA-{key.key_size}" if isinstance(key, rsa.RSAPrivateKey) else f"ECDSA-P{key.key_size}"
+    kind = "RSA-" if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey) else "ECDSA-P"
+    return f"{kind}{key.key_size}"
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
@@ -275,6 +306,35 @@ def load_issuer(certificate: x509.Certificate, key: PrivateKey) -> Issuer:
     return Issuer(certificate, key, identifier)
 
 
+@lru_cache(maxsize=1)
+def _stand_in_rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 1024)  # noqa: S505 - nothing that it signs is ever used
+
+
+def unsigned(
+    request: Request, public_key: PublicKey, authority: x509.Certificate, not_before: datetime, not_after: datetime
+) -> x509.Certificate:
+    """The certificate that an authority would issue, but for its signature: that of a key which is no secret."""
+    public = authority.public_key()
+    curve = public.curve if isinstance(public, ec.EllipticCurvePublicKey) else None
+    key = ec.derive_private_key(1, curve) if curve else _stand_in_rsa_key()
+    return issue(request, public_key, load_issuer(authority, key), not_before, not_after)
+
+
+def is_issued(found: x509.Certificate, wanted: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether a certificate is the wanted one, in every byte that is signed, and the authority signed it."""
+    return found.tbs_certificate_bytes == wanted.tbs_certificate_bytes and is_signed_by(found, authority)
+
+
+def is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether an authority signed a certificate."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
 def issue(
     request: Request, public_key: PublicKey, issuer: Issuer, not_before: datetime, not_after: datetime
 ) -> x509.Certificate:
@@ -336,12 +396,21 @@ def request_pem(request: x509.CertificateSigningRequest) -> bytes:
     return request.public_bytes(serialization.Encoding.PEM)
 
 
+_READ_BY_GO = (
+    x509.KeyUsage.oid,
+    x509.SubjectAlternativeName.oid,
+    x509.BasicConstraints.oid,
+    x509.NameConstraints.oid,
+    x509.CertificatePolicies.oid,
+    x509.ExtendedKeyUsage.oid,
+)
+"""Extensions that Go's crypto/x509 takes when they are critical; with another one it verifies no certificate."""
+
+
 def faults(certificate: x509.Certificate, request: Request, authority: x509.Certificate) -> list[str]:
     """In what a certificate that was signed elsewhere is not what was asked for."""
     found = []
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    if not is_signed_by(certificate, authority):
         found.append("was not signed by the authority")
     if set(certificate.subject) != set(_name(request.common_name, request.organization)):
         wanted = _name(request.common_name, request.organization).rfc4514_string()
@@ -349,6 +418,8 @@ def faults(certificate: x509.Certificate, request: Request, authority: x509.Cert
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if begins >= ends:
         found.append("ends before it begins")
+    if begins < authority.not_valid_before_utc:
+        found.append(f"is valid from {begins:%Y-%m-%dT%H:%M:%SZ}, earlier than its authority")
     if ends > authority.not_valid_after_utc:
         found.append(f"is valid until {ends:%Y-%m-%dT%H:%M:%SZ}, longer than its authority")
     extensions = {extension.oid: extension.value for extension in certificate.extensions}
@@ -357,13 +428,21 @@ def faults(certificate: x509.Certificate, request: Request, authority: x509.Cert
     if missing:
         found.append(f"lacks the extended key usage {', '.join(usage._name for usage in missing)}")
     usage = extensions.get(x509.KeyUsage.oid)
-    if isinstance(usage, x509.KeyUsage) and not usage.digital_signature:
+    if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
         found.append("lacks the key usage digitalSignature")
     names = _subject_alternative_names(request)
     own = extensions.get(x509.SubjectAlternativeName.oid)
-    lacking = [str(name.value) for name in names or () if own is None or name not in list(own)]
+    wanted_names = list(names or ())
+    own_names = list(own) if isinstance(own, x509.SubjectAlternativeName) else []
+    lacking = [str(name.value) for name in wanted_names if name not in own_names]
     if lacking:
         found.append(f"lacks the names {', '.join(lacking)}")
+    more = [str(name.value) for name in own_names if name not in wanted_names]
+    if more:
+        found.append(f"has names that were not asked for, {', '.join(more)}")
+    unknown = [e.oid.dotted_string for e in certificate.extensions if e.critical and e.oid not in _READ_BY_GO]
+    if unknown:
+        found.append(f"has a critical extension that no component of Kubernetes reads, {', '.join(unknown)}")
     basic = extensions.get(x509.BasicConstraints.oid)
     if isinstance(basic, x509.BasicConstraints) and basic.ca:
         found.append("is an authority itself")

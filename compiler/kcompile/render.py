@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kcompile import identities, sops, store, yamlfmt, yamlread
-from kcompile.artifact import PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE
+from kcompile import identities, names, sops, store, yamlfmt, yamlread
+from kcompile.artifact import MANIFEST, PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE, SEALED, Policy
 from kcompile.errors import Position, Problem, SecretsError, SpecError
 from kcompile.secret import Secret
 from kcompile.store import Opened
 
-_SEALED = re.compile(r"admin/|cluster/sealed/|hosts/[^/]+/sealed/")
 _MODES = {f"{mode:04o}": mode for mode in (PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE)}
 _CLUSTER = "cluster/"
 _ADMIN = "admin/"
@@ -27,18 +24,20 @@ class _Entry:
     sha256: str
     mode: int
     target: str | None
+    policy: Policy
 
 
 def _entry(file: Mapping[str, object]) -> _Entry:
     """An entry of the manifest. A target is beside its link; sealed files are for their owner alone."""
     path, mode, target = str(file["path"]), _MODES[str(file["mode"])], file.get("target")
-    if _SEALED.match(path) and mode & 0o077:
+    if SEALED.match(path) and mode & 0o077:
         raise ValueError(path)
     if target is not None:
         directory, name = os.path.split(str(target))
         if directory != os.path.dirname(f"/{path.split('/', 3)[-1]}") or name in ("", ".", ".."):
             raise ValueError(path)
-    return _Entry(path, str(file["sha256"]), mode, None if target is None else str(target))
+    policy = Policy(file.get("policy", Policy.MANAGED.value))
+    return _Entry(path, str(file["sha256"]), mode, None if target is None else str(target), policy)
 
 
 class Tree:
@@ -48,30 +47,51 @@ class Tree:
         self._root = root
         self._environ = environ
         self._data_keys: dict[tuple[sops.Envelope, ...], Secret] = {}
-        manifest = store.load_json(root, "kcompile.json")
+        manifest = store.load_json(root, MANIFEST)
         try:
             files = manifest["files"]
             if not isinstance(files, list):
                 raise TypeError
             self._entries = [_entry(file) for file in files]
+            self.cluster_name = str(manifest.get("cluster"))
         except (AttributeError, KeyError, TypeError, ValueError):
-            position = Position(str(root / "kcompile.json"), 1, 1)
-            raise SpecError(Problem("is no tree manifest of kcompile", position=position)) from None
+            position = Position(str(root / MANIFEST), 1, 1)
+            raise SpecError(Problem("K1004", "is no tree manifest of kcompile", position=position)) from None
+
+    @property
+    def hosts(self) -> list[str]:
+        """The names of all hosts, sorted."""
+        return sorted({e.path.split("/")[1] for e in self._entries if e.path.startswith("hosts/")})
+
+    def check_host(self, name: str) -> None:
+        """Raises SpecError where the tree has no such host."""
+        known = self.hosts
+        if name not in known:
+            close = names.nearest(name, known)
+            hint = f"did you mean {close}?" if close else f"hosts are {', '.join(known[:10])}"
+            raise SpecError(
+                Problem("K1005", f"there is no host {name}", hint=hint, position=Position(str(self._root), 1, 1))
+            )
 
     def host(self, name: str) -> Iterator[Opened]:
         """A host's files, with their paths below /. Raises KcompileError."""
-        known = sorted({e.path.split("/")[1] for e in self._entries if e.path.startswith("hosts/")})
-        if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"hosts are {', '.join(known[:10])}"
-            raise SpecError(Problem(f"there is no host {name}", hint=hint, position=Position(str(self._root), 1, 1)))
+        self.check_host(name)
         for branch in ("rootfs/", "sealed/"):
             prefix = f"hosts/{name}/{branch}"
             for entry in self._entries:
                 if entry.path.startswith(prefix):
                     path = entry.path.removeprefix(prefix)
                     target = entry.target.removeprefix("/") if entry.target else None
-                    yield Opened(path, self._content(entry), entry.mode, target)
+                    yield Opened(path, self._content(entry), entry.mode, target, entry.policy)
+
+    def folder(self, name: str) -> Iterator[Opened]:
+        """A host's folder as it stands, what is sealed still sealed. Raises KcompileError."""
+        self.check_host(name)
+        prefix = f"hosts/{name}/"
+        for entry in self._entries:
+            if entry.path.startswith(prefix):
+                content = store.read(self._root, entry.path, entry.sha256)
+                yield Opened(entry.path.removeprefix(prefix), content, entry.mode)
 
     def cluster(self) -> Iterator[Opened]:
         """The cluster's objects and what goes with them, sealed ones beside the others."""
@@ -91,7 +111,7 @@ class Tree:
 
     def _content(self, entry: _Entry) -> bytes:
         content = store.read(self._root, entry.path, entry.sha256)
-        return self._open(str(self._root / entry.path), content) if _SEALED.match(entry.path) else content
+        return self._open(str(self._root / entry.path), content) if SEALED.match(entry.path) else content
 
     def _open(self, file: str, content: bytes) -> bytes:
         try:
@@ -101,7 +121,7 @@ class Tree:
                 self._data_keys[found.envelopes] = key
             document = sops.opened(found, self._data_keys[found.envelopes])
         except (sops.SopsError, yamlread.YamlError) as error:
-            raise SecretsError(Problem(str(error), position=Position(file, 1, 1))) from None
+            raise SecretsError(Problem("K0903", str(error), position=Position(file, 1, 1))) from None
         if content.startswith(b"{"):
             data = document.get("data")
             if isinstance(data, Secret):

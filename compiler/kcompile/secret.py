@@ -11,16 +11,43 @@ import hmac
 import re
 from typing import NoReturn
 
-_LOOKS_SECRET = re.compile(
-    r"AGE-(SECRET-KEY|PLUGIN-\w+)-\S*|-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*|\b[a-z0-9]{6}\.[a-z0-9]{16}\b",
-    re.IGNORECASE | re.DOTALL,
-)
-"""An age identity, a PEM key, or a whole bootstrap token, wherever a person may have pasted one."""
+_KEY = r"AGE-(SECRET-KEY|PLUGIN-\w+)-\S*|-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*|b3BlbnNzaC1rZXktdjEA\S*"
+"""An age identity, a PEM key, or what an OpenSSH key begins with ("openssh-key-v1" in base64)."""
+_LOOKS_SECRET = re.compile(rf"{_KEY}|\b[a-z0-9]{{6}}\.[a-z0-9]{{16}}\b", re.IGNORECASE | re.DOTALL)
+"""A key or a whole bootstrap token, wherever a person may have pasted one."""
+_IS_KEY = re.compile(_KEY, re.IGNORECASE | re.DOTALL)
 
 
 def looks_secret(text: str) -> bool:
     """Whether there is something in a text that must not be repeated."""
     return _LOOKS_SECRET.search(text) is not None
+
+
+def holds_key(text: str) -> bool:
+    """Whether there is a key in a text, which a token may only look like: a name can have the form of one."""
+    return _IS_KEY.search(text) is not None
+
+
+_HOLDS_SECRETS = re.compile(
+    r"""\bkind["']?\s*:\s*["']?ClusterSecrets\b|-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----""", re.IGNORECASE
+)
+"""A secrets file, whatever it is called, or a file with a private key in it: any of its lines may be part of one."""
+_MAY_BE_SECRET = re.compile(
+    r"""(key|secret|token|passw(or)?d|passphrase|credential)s?["']?\s*:\s*\S"""
+    r"""|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,}+(?!["']?:)|[A-Za-z0-9+/]{2}=""",
+    re.IGNORECASE,
+)
+"""A value below such a name, or what may be base64. Each word is looked at once: a line may be a whole file."""
+
+
+def holds_secrets(text: str) -> bool:
+    """Whether a file's text is one of which no line may be repeated."""
+    return _HOLDS_SECRETS.search(text) is not None
+
+
+def may_be_secret(line: str) -> bool:
+    """Whether a line that could not be read may hold a secret: it is not known which value stands where."""
+    return looks_secret(line) or _MAY_BE_SECRET.search(line) is not None
 
 
 def redacted(text: str) -> str:

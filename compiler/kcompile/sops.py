@@ -13,9 +13,10 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isinf
+from types import MappingProxyType
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -72,7 +73,7 @@ class SopsFile:
 def _resolve(node: yamlread.ScalarNode) -> Leaf:
     """A scalar as go-yaml v3 reads it; what a MAC would see. Floats and timestamps have no place here."""
     text = str(node.value)
-    if node.style or node.tag == "tag:yaml.org,2002:binary":
+    if node.style or node.tag in ("tag:yaml.org,2002:binary", "tag:yaml.org,2002:str"):
         return text
     if text in _NULLS:
         return None
@@ -304,7 +305,28 @@ def _skeleton(document: Mapping[str, Any]) -> _Skeleton:
 
 
 _HOLE = "ENC[]"
-"""Stands for a token in the text that all binary documents share; no recipient and no envelope holds it."""
+"""Stands for a token in the text that all documents share; no recipient and no envelope holds it."""
+
+
+def _yaml_frame(envelopes: tuple[Envelope, ...], lastmodified: str) -> tuple[str, str]:
+    """The sops block of a YAML document before its MAC's token, and after it but for the rule."""
+    age = yamlfmt.dump_sops({"sops": {"age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes]}})
+    return f'{age}    lastmodified: "{lastmodified}"\n    mac: ', "\n    encrypted_regex: {}\n    version: {}\n"
+
+
+def _binary_frame(envelopes: tuple[Envelope, ...], lastmodified: str) -> list[str]:
+    """A binary document before its data's token, between that and the MAC's, and after it."""
+    document = {
+        "data": _HOLE,
+        "sops": {
+            "age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes],
+            "lastmodified": lastmodified,
+            "mac": _HOLE,
+            "unencrypted_suffix": "_unencrypted",
+            "version": FORMAT_VERSION,
+        },
+    }
+    return (json.dumps(document, indent="\t", ensure_ascii=False) + "\n").split(_HOLE)
 
 
 class Sealer:
@@ -318,23 +340,10 @@ class Sealer:
     def __init__(self, data_key: Secret, envelopes: tuple[Envelope, ...], lastmodified: str) -> None:
         self._cipher = AESGCM(data_key.reveal())
         self._iv_key = HKDF(SHA256(), 32, salt=None, info=b"kcompile.dev/v1 sops iv").derive(data_key.reveal())
-        self._envelopes = envelopes
         self._lastmodified = lastmodified
         self._skeletons: dict[int, _Skeleton] = {}
-        self._yaml_age = yamlfmt.dump_sops(
-            {"sops": {"age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes]}}
-        )
-        binary = {
-            "data": _HOLE,
-            "sops": {
-                "age": [{"recipient": e.recipient, "enc": e.enc} for e in envelopes],
-                "lastmodified": lastmodified,
-                "mac": _HOLE,
-                "unencrypted_suffix": "_unencrypted",
-                "version": FORMAT_VERSION,
-            },
-        }
-        self._binary = (json.dumps(binary, indent="\t", ensure_ascii=False) + "\n").split(_HOLE)
+        self._yaml = _yaml_frame(envelopes, lastmodified)
+        self._binary = _binary_frame(envelopes, lastmodified)
 
     def _seal(self, path: str, aad: bytes, plaintext: bytes) -> str:
         if not plaintext:
@@ -352,11 +361,8 @@ class Sealer:
         for (aad, plaintext), part in zip(skeleton.secrets, skeleton.parts[1:], strict=True):
             text += (self._seal(path, aad, plaintext), part)
         mac = self._seal(path, self._lastmodified.encode(), skeleton.mac)
-        text.append(self._yaml_age)
-        text.append(
-            f'    lastmodified: "{self._lastmodified}"\n    mac: {mac}\n'
-            f"    encrypted_regex: {skeleton.regex}\n    version: {FORMAT_VERSION}\n"
-        )
+        head, tail = self._yaml
+        text += (head, mac, tail.format(skeleton.regex, FORMAT_VERSION))
         return "".join(text).encode()
 
     def binary(self, path: str, content: Secret) -> bytes:
@@ -366,6 +372,84 @@ class Sealer:
         head, middle, tail = self._binary
         data = self._seal(path, b"data:", plaintext)
         return f"{head}{data}{middle}{self._seal(path, self._lastmodified.encode(), mac)}{tail}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a sealed file, for all to see, and the line where."""
+
+    line: int
+    message: str
+
+
+class Onlooker:
+    """Knows how documents sealed for some envelopes look to whoever cannot open them: all but their tokens."""
+
+    def __init__(self, envelopes: tuple[Envelope, ...], lastmodified: str) -> None:
+        self._envelopes = envelopes
+        self._skeletons: dict[int, _Skeleton] = {}
+        self._yaml = _yaml_frame(envelopes, lastmodified)
+        self._binary = _binary_frame(envelopes, lastmodified)
+
+    def yaml(self, document: Mapping[str, Any], content: bytes) -> Fault | None:
+        """How a file differs from the document sealed; what its Secret leaves hold does not matter."""
+        skeleton = self._skeletons.get(id(document))
+        if skeleton is None:
+            skeleton = self._skeletons[id(document)] = _skeleton(document)
+        head, tail = self._yaml
+        *parts, last = skeleton.parts
+        return self._told([*parts, last + head, tail.format(skeleton.regex, FORMAT_VERSION)], content)
+
+    def binary(self, content: bytes) -> Fault | None:
+        """How a file differs from a sealed binary document."""
+        return self._told(self._binary, content)
+
+    def _told(self, texts: Sequence[str], content: bytes) -> Fault | None:
+        text = content.decode("utf-8", "replace")
+        fault = _difference(texts, text)
+        if fault is None:
+            return None
+        try:
+            found = parse(text).envelopes
+        except (SopsError, yamlread.YamlError):
+            return Fault(fault.line, "is no file that sops sealed")
+        if found != self._envelopes:
+            return Fault(fault.line, "is not sealed for the recipients and with the envelopes of the secrets file")
+        return fault
+
+
+def _difference(texts: Sequence[str], found: str) -> Fault | None:
+    """Where a text is not the given ones with a token between each two of them."""
+    place = 0
+    for index, text in enumerate(texts):
+        if not found.startswith(text, place):
+            pairs = enumerate(zip(text, found[place : place + len(text)], strict=False))
+            same = next((at for at, (wanted, is_there) in pairs if wanted != is_there), len(found) - place)
+            return Fault(found.count("\n", 0, place + same) + 1, "this line is not what the spec gives")
+        place += len(text)
+        if index < len(texts) - 1:
+            token = _TOKEN.match(found, place)
+            if token is None or _is_bare(token):
+                return Fault(
+                    found.count("\n", 0, place) + 1, "holds in plain text, or not encrypted as sops does, a secret"
+                )
+            place = token.end()
+    return None if place == len(found) else Fault(found.count("\n", 0, place) + 1, "goes on where it is to end")
+
+
+def _is_bare(token: re.Match[str]) -> bool:
+    """Whether what stands as a token is none: of the wrong lengths or type, or with a readable text for ciphertext."""
+    try:
+        data, iv, tag = (base64.b64decode(part, validate=True) for part in token.groups()[:3])
+    except ValueError:
+        return True
+    readable = len(data) >= _TELLING and all(byte in _PRINTABLE for byte in data)
+    return readable or not data or (len(iv), len(tag), token[4]) != (32, 16, "str")
+
+
+_TELLING = 16
+"""So many bytes of ciphertext are not all printable by chance, but once in five million."""
+_PRINTABLE = frozenset(range(32, 127)) | {9, 10, 13}
 
 
 def new_data_key() -> Secret:
@@ -409,20 +493,37 @@ def write(
     return yamlfmt.dump_sops(tree)
 
 
-def insert(text: str, data_key: Secret, additions: Mapping[str, list[dict[str, Any]]], lastmodified: str) -> str:
-    """A SOPS YAML file with entries added to top-level lists. No other line changes but lastmodified and mac.
+Entry = dict[str, Any]
 
-    Raises SopsError when the file's encryption rule would not seal what is secret in them.
+
+def amend(
+    text: str,
+    data_key: Secret,
+    lastmodified: str,
+    added: Mapping[str, Sequence[Entry]],
+    changed: Mapping[str, Mapping[int, Entry | None]] = MappingProxyType({}),
+) -> str:
+    """A SOPS YAML file with entries added to top-level lists, and some replaced, or removed where they are None.
+
+    No other line changes but lastmodified and mac. Raises SopsError when the file's encryption rule would not seal
+    what is secret in them, and where a list is not written as sops writes one.
     """
     cipher = AESGCM(data_key.reveal())
     encrypted = _is_encrypted(parse(text).rule)
-    for key, entries in additions.items():
-        for path, value in _leaves(entries, (key,)):
+
+    def sealed(key: str, entry: Entry) -> Entry:
+        for path, value in _leaves(entry, (key,)):
             if isinstance(value, Secret) and not encrypted(path):
                 raise SopsError(f"its encryption rule does not cover {'.'.join(path)}")
             if not isinstance(value, Secret) and encrypted(path):
                 raise SopsError(f"its encryption rule covers {'.'.join(path)}, which is public: add it with sops")
-        text = _with_entries(text, key, _encrypted_leaves(entries, (key,), cipher))
+        encrypted_entry: Entry = _encrypted_leaves(entry, (key,), cipher)
+        return encrypted_entry
+
+    for key, entries in changed.items():
+        text = _with_changes(text, key, {i: entry and sealed(key, entry) for i, entry in entries.items()})
+    for key, new in added.items():
+        text = _with_entries(text, key, [sealed(key, entry) for entry in new])
     _, digest = _decrypted(parse(text), cipher)
     text = _with_metadata(text, "lastmodified", f'"{lastmodified}"')
     return _with_metadata(text, "mac", _random_token(cipher, digest, lastmodified.encode()))
@@ -434,7 +535,20 @@ def _top_level(text: str, key: str) -> tuple[yamlread.Node, yamlread.Node] | Non
     return next(((name, value) for name, value in pairs if name.value == key), None)
 
 
-def _with_entries(text: str, key: str, entries: list[dict[str, Any]]) -> str:
+def _block(key: str, entries: Sequence[Entry], indent: int) -> list[str]:
+    """Entries of a top-level list as sops writes them, with their dashes in a column."""
+    lines = yamlfmt.dump_sops({key: entries}).removesuffix("\n").split("\n")[1:]
+    shift = indent - 4  # dump_sops puts the entries of a top-level list at column 4
+    return [line[-shift:] if shift < 0 else " " * shift + line for line in lines]
+
+
+def _spread(key: str, node: yamlread.Node) -> yamlread.SequenceNode:
+    if not isinstance(node, yamlread.SequenceNode) or node.flow_style:
+        raise SopsError(f"{key} is written in one line: run `sops edit` once, which spreads it")
+    return node
+
+
+def _with_entries(text: str, key: str, entries: Sequence[Entry]) -> str:
     lines = text.split("\n")
     found = _top_level(text, key)
     if found is None or not found[1].value:
@@ -445,15 +559,34 @@ def _with_entries(text: str, key: str, entries: list[dict[str, Any]]) -> str:
         sops_key = _top_level(text, "sops")
         start = sops_key[0].start_mark.line if sops_key else len(lines)
         return "\n".join([*lines[:start], *block, *lines[start:]])
-    node = found[1]
-    if not isinstance(node, yamlread.SequenceNode) or node.flow_style:
-        raise SopsError(f"{key} is written in one line: run `sops edit` once, which spreads it")
-    indent = node.start_mark.column
-    block = yamlfmt.dump_sops({key: entries}).removesuffix("\n").split("\n")[1:]
-    shift = indent - 4  # dump_sops puts the entries of a top-level list at column 4
-    block = [line[-shift:] if shift < 0 else " " * shift + line for line in block]
+    node = _spread(key, found[1])
     start = node.start_mark.line
-    return "\n".join([*lines[:start], *block, *lines[start:]])
+    return "\n".join([*lines[:start], *_block(key, entries, node.start_mark.column), *lines[start:]])
+
+
+def _end(node: yamlread.Node) -> int:
+    """The line behind a node's last one. A collection's own mark is behind the comments that follow it."""
+    if isinstance(node, yamlread.MappingNode | yamlread.SequenceNode) and node.value and not node.flow_style:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return node.end_mark.line + (1 if node.end_mark.column else 0)
+
+
+def _with_changes(text: str, key: str, changes: Mapping[int, Entry | None]) -> str:
+    found = _top_level(text, key)
+    if found is None:
+        raise SopsError(f"it has no {key}")
+    node = _spread(key, found[1])
+    lines = text.split("\n")
+    for index in sorted(changes, reverse=True):
+        item, entry = node.value[index], changes[index]
+        start = item.start_mark.line
+        if not lines[start].strip().startswith("- "):
+            raise SopsError(f"{key} is laid out in an unusual way: run `sops edit` once, which spreads it")
+        lines[start : _end(item)] = [] if entry is None else _block(key, [entry], node.start_mark.column)
+    if all(changes.get(index, item) is None for index, item in enumerate(node.value)):
+        del lines[found[0].start_mark.line]
+    return "\n".join(lines)
 
 
 def _with_metadata(text: str, key: str, value: str) -> str:

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kcompile import filesystem
-from kcompile.artifact import PUBLIC_MODE, SCRIPT_MODE, TreeFile
+from kcompile.artifact import MANIFEST, PUBLIC_MODE, SCRIPT_MODE, SIGNATURE, Policy, TreeFile
 from kcompile.errors import OutputError, Position, Problem, SpecError
 
-_MANIFEST = "kcompile.json"
 _STAGING = ".kcompile-staging-"
 _RETIRED = ".kcompile-retired-"
 _DIRECTORY_MODE = 0o755
@@ -54,7 +53,7 @@ class Result:
 
 def _failed(path: str | os.PathLike[str], error: OSError, doing: str) -> OutputError:
     reason = error.strerror or str(error)
-    return OutputError(Problem(f"{doing}: {reason}", position=Position(os.fspath(path), 1, 1)))
+    return OutputError(Problem("K1002", f"{doing}: {reason}", position=Position(os.fspath(path), 1, 1)))
 
 
 def _disk_mode(file: TreeFile) -> int:
@@ -105,16 +104,19 @@ def _read_regular(path: Path) -> bytes:
 
 
 def _recorded(root: Path) -> dict[str, str]:
-    """The digests in the manifest that stands, as far as there is one to be read. The manifest itself included."""
+    """The digests in the manifest that stands, as far as there is one to be read; its own and its signature's too."""
     try:
-        content = _read_regular(root / _MANIFEST)
+        content = _read_regular(root / MANIFEST)
         manifest = json.loads(content)
         if manifest["kind"] != "TreeManifest":
             return {}
         recorded = {str(file["path"]): str(file["sha256"]) for file in manifest["files"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return recorded | {_MANIFEST: hashlib.sha256(content).hexdigest()}
+    recorded[MANIFEST] = hashlib.sha256(content).hexdigest()
+    with suppress(OSError):
+        recorded[SIGNATURE] = hashlib.sha256(_read_regular(root / SIGNATURE)).hexdigest()
+    return recorded
 
 
 def write(root: Path, files: Sequence[TreeFile], progress: Callable[[int], None] = lambda _: None) -> Result:
@@ -138,7 +140,7 @@ def write(root: Path, files: Sequence[TreeFile], progress: Callable[[int], None]
 
 def _write(root: Path, files: Sequence[TreeFile], progress: Callable[[int], None]) -> Result:
     if root.is_symlink() or (root.exists() and not root.is_dir()):
-        problem = Problem("is not a directory", hint="remove it, or build elsewhere with --out")
+        problem = Problem("K1003", "is not a directory", hint="remove it, or build elsewhere with --out")
         raise OutputError(problem.at(Position(str(root), 1, 1)))
     existing = scan(root) if root.exists() else {}
     recorded = _recorded(root) if existing else {}
@@ -189,7 +191,9 @@ def _foreign(
     if problems:
         hint = "move it away; or, if the whole directory is an old tree, remove that and build again"
         message = "stands where the tree has a file, and kcompile did not write it"
-        raise OutputError([Problem(message, hint=hint, position=Position(str(root / p), 1, 1)) for p in problems])
+        raise OutputError(
+            [Problem("K1008", message, hint=hint, position=Position(str(root / p), 1, 1)) for p in problems]
+        )
     return foreign
 
 
@@ -328,9 +332,9 @@ def _remove(tree: Path, entries: Mapping[str, Entry], root: Path) -> None:
         kept = root.parent / f"{root.name}.kept-{secrets.token_hex(4)}"
         os.rename(tree, kept)  # from here on no build takes it for its own leftovers
         message = "the new tree stands; what came in while it was written, where it has files of its own, is kept here"
-        raise OutputError(Problem(message, position=Position(str(kept), 1, 1)))
+        raise OutputError(Problem("K1009", message, position=Position(str(kept), 1, 1)))
     if tree.exists():
-        problem = Problem("the new tree stands; what is left of the old one could not be removed")
+        problem = Problem("K1009", "the new tree stands; what is left of the old one could not be removed")
         raise OutputError(problem.at(Position(str(tree), 1, 1)))
 
 
@@ -353,7 +357,7 @@ def _recover(root: Path) -> None:
 def standing_version(root: Path) -> str | None:
     """The Kubernetes version of the tree that stands at a place, if one does."""
     try:
-        version = json.loads(_read_regular(root / _MANIFEST))["kubernetesVersion"]
+        version = json.loads(_read_regular(root / MANIFEST))["kubernetesVersion"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return version if isinstance(version, str) else None
@@ -365,15 +369,15 @@ def load_json(root: Path, name: str) -> dict[str, object]:
     try:
         document = json.loads(_read_regular(path))
     except OSError as error:
-        hint = "name a tree that kcompile built, such as out/prod" if name == _MANIFEST else None
+        hint = "name a tree that kcompile built, such as out/prod" if name == MANIFEST else None
         raise SpecError(
-            Problem(f"cannot read the file: {error.strerror}", hint=hint).at(Position(str(path), 1, 1))
+            Problem("K1004", f"cannot read the file: {error.strerror}", hint=hint).at(Position(str(path), 1, 1))
         ) from None
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
-        raise SpecError(Problem("not valid JSON", position=Position(str(path), line, 1))) from None
+        raise SpecError(Problem("K1004", "not valid JSON", position=Position(str(path), line, 1))) from None
     if not isinstance(document, dict):
-        raise SpecError(Problem("not a JSON object", position=Position(str(path), 1, 1)))
+        raise SpecError(Problem("K1004", "not a JSON object", position=Position(str(path), 1, 1)))
     return document
 
 
@@ -384,27 +388,116 @@ def read(root: Path, path: str, sha256: str) -> bytes:
         for part in path.split("/"):
             place = place / part
             if part in ("", ".", "..") or place.is_symlink():
-                raise SpecError(Problem("is a symbolic link or leaves the tree", position=Position(str(place), 1, 1)))
+                raise SpecError(
+                    Problem("K1006", "is a symbolic link or leaves the tree", position=Position(str(place), 1, 1))
+                )
         content = _read_regular(place)
     except OSError as error:
-        raise SpecError(Problem(f"cannot read the file: {error.strerror}").at(Position(str(place), 1, 1))) from None
+        raise SpecError(
+            Problem("K1007", f"cannot read the file: {error.strerror}").at(Position(str(place), 1, 1))
+        ) from None
     except ValueError:  # a NUL, or what no file system can spell
-        raise SpecError(Problem("is no path of a file", position=Position(str(place), 1, 1))) from None
+        raise SpecError(Problem("K1006", "is no path of a file", position=Position(str(place), 1, 1))) from None
     if hashlib.sha256(content).hexdigest() != sha256:
         message = "was changed after it was built: its digest is not the one in kcompile.json"
         hint = "build the tree again, or restore the file from git"
-        raise SpecError(Problem(message, hint=hint, position=Position(str(place), 1, 1)))
+        raise SpecError(Problem("K1007", message, hint=hint, position=Position(str(place), 1, 1)))
     return content
+
+
+def read_all(root: Path) -> dict[str, bytes]:
+    """The bytes of every regular file of a tree that stands, by path; nothing where there is none. Raises SpecError."""
+    return {path: _read_small(entry.path) for path, entry in _entries(root) if entry.is_file(follow_symlinks=False)}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A tree's directory as it stands: regular files with their bytes, and what is neither file nor directory."""
+
+    files: Mapping[str, bytes]
+    executable: frozenset[str]
+    others: frozenset[str]
+    """Among them what is too large to be a file of a tree."""
+
+
+def standing(root: Path) -> Standing:
+    """Everything below a directory; nothing where there is none. Raises SpecError."""
+    found: dict[str, bytes] = {}
+    executable: set[str] = set()
+    others: set[str] = set()
+    for path, entry in _entries(root):
+        status = _status(entry)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+            others.add(path)
+            continue
+        found[path] = _read_small(entry.path)
+        if status.st_mode & stat.S_IXUSR:
+            executable.add(path)
+    return Standing(found, frozenset(executable), frozenset(others))
+
+
+_MOST_BYTES = 64 << 20
+"""More than the manifest of ten thousand hosts."""
+
+
+def _unreadable(path: str, why: str | None) -> SpecError:
+    return SpecError(Problem("K1007", f"cannot read the file: {why}", position=Position(path, 1, 1)))
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except OSError as error:
+        raise _unreadable(entry.path, error.strerror) from None
+
+
+def _entries(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """What stands below a directory and is none itself, by path. Raises SpecError."""
+    if not os.path.lexists(root):
+        return
+    try:
+        if root.is_symlink():
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
+        pending = [("", os.fspath(root))]
+        while pending:
+            prefix, directory = pending.pop()
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append((f"{prefix}{entry.name}/", entry.path))
+                    else:
+                        yield f"{prefix}{entry.name}", entry
+    except OSError as error:
+        raise _unreadable(os.fspath(error.filename or root), error.strerror) from None
+
+
+def _read_small(path: str) -> bytes:
+    """A regular file's bytes, without a file object: a fleet has ten thousand. Raises SpecError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise _unreadable(path, error.strerror) from None
+    try:
+        size = os.fstat(descriptor).st_size
+        if size > _MOST_BYTES:
+            raise _unreadable(path, f"larger than {_MOST_BYTES >> 20} MiB")
+        parts = []
+        while part := os.read(descriptor, max(size + 1, 1 << 16)):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file in plain text. With a ``target`` the bytes go there, and ``path`` becomes a link to it."""
+    """A file as it is to be written. With a ``target`` the bytes go there, and ``path`` becomes a link to it."""
 
     path: str
     content: bytes
     mode: int
     target: str | None = None
+    policy: Policy = Policy.MANAGED
 
 
 def write_rendered(directory: Path, files: Iterable[Opened]) -> None:
@@ -483,6 +576,6 @@ def _in_one_step(path: Path, content: bytes, mode: int, *, replace: bool) -> Non
         filesystem.sync_directory(path.parent)
     except FileExistsError:
         hint = "it is never overwritten: remove it yourself if you are sure"
-        raise OutputError(Problem("is there already", hint=hint, position=Position(str(path), 1, 1))) from None
+        raise OutputError(Problem("K1001", "is there already", hint=hint, position=Position(str(path), 1, 1))) from None
     except OSError as error:
         raise _failed(path, error, "cannot write the file") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shlex
 from functools import cache
 from pathlib import Path
@@ -23,7 +25,15 @@ def _environment() -> jinja2.Environment:
     environment.filters["sh"] = lambda value: shlex.quote(str(value))
     environment.filters["yaml"] = lambda value: json.dumps(value, ensure_ascii=False)  # a JSON string is a YAML string
     environment.filters["md"] = lambda value: " ".join(str(value).split()).replace("|", "\\|").replace("`", "")
+    environment.filters["prose"] = _prose
     return environment
+
+
+def _prose(value: object) -> str:
+    """A text in a cell of a Markdown table that says what it says: no markup, no HTML, no link."""
+    text = html.escape(" ".join(str(value).split()), quote=False)
+    text = re.sub(r"([\\`*_\[\]|~#!])", r"\\\1", text)
+    return text.replace("://", ":&#47;/").replace("@", "&#64;").replace("www.", "www&#46;")
 
 
 @cache

@@ -26,7 +26,34 @@ _OMITTED_WHEN_ZERO = frozenset(
 )
 """Fields that are no pointers and carry omitempty: they vanish with their zero value."""
 
-_CONTAINERS = frozenset(("containers", "ephemeralContainers", "initContainers"))
+_CONTAINER = {"name": "", "resources": {}}
+_WRITTEN: dict[str, dict[str, Any]] = {
+    "configMapKeyRef": {"key": ""},
+    "containers": _CONTAINER,
+    "env": {"name": ""},
+    "ephemeralContainers": _CONTAINER,
+    "fieldRef": {"fieldPath": ""},
+    "grpc": {"port": 0, "service": None},
+    "hostAliases": {"ip": ""},
+    "hostPath": {"path": ""},
+    "httpGet": {"port": 0},
+    "httpHeaders": {"name": "", "value": ""},
+    "initContainers": _CONTAINER,
+    "items": {"path": ""},
+    "ports": {"containerPort": 0},
+    "resourceFieldRef": {"divisor": "0", "resource": ""},
+    "seccompProfile": {"type": ""},
+    "secretKeyRef": {"key": ""},
+    "sleep": {"seconds": 0},
+    "sysctls": {"name": "", "value": ""},
+    "tcpSocket": {"port": 0},
+    "topologySpreadConstraints": {"maxSkew": 0, "topologyKey": "", "whenUnsatisfiable": ""},
+    "volumeDevices": {"devicePath": "", "name": ""},
+    "volumeMounts": {"mountPath": "", "name": ""},
+    "volumes": {"name": ""},
+}
+"""Fields without omitempty, by the field above them: they are written with their zero value, too."""
+
 _LISTS = {"resources": ("limits", "requests"), "spec": ("overhead",)}
 """ResourceLists (quantities by the resource's name), by the field above them."""
 _QUANTITIES = {"emptyDir": "sizeLimit", "resourceFieldRef": "divisor"}
@@ -38,6 +65,14 @@ def marshalled(document: Mapping[str, Any]) -> dict[str, Any]:
     result = _struct("", document)
     result["apiVersion"], result["kind"] = document["apiVersion"], document["kind"]
     return result
+
+
+def variable(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of a container's ``env``. What is none of its fields' values is left as it is."""
+    try:
+        return _struct("env", fields)
+    except ValueError:  # no quantity; no component would start with it
+        return dict(fields)
 
 
 def _value(field: str, value: Any) -> Any:
@@ -62,8 +97,4 @@ def _struct(field: str, fields: Mapping[str, Any]) -> dict[str, Any]:
             found = _value(name, value)
         if found or name not in _OMITTED_WHEN_ZERO:
             result[name] = found
-    if field in _CONTAINERS:
-        result.setdefault("resources", {})
-    elif field == "resourceFieldRef":
-        result.setdefault("divisor", "0")
-    return result
+    return {**_WRITTEN.get(field, {}), **result}

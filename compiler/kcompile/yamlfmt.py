@@ -1,15 +1,15 @@
 """Objects to YAML bytes: the only place in the package that writes YAML.
 
 :func:`dump` writes as the Kubernetes tools do (keys sorted, block sequences not indented, literal blocks,
-doubtful strings in double quotes), so that files compare equal to kubeadm's. :func:`dump_sops` writes as
-sops itself does, so that a file that sops re-emits keeps its lines.
+doubtful strings in double quotes, long ones folded), so that files compare equal to kubeadm's. :func:`dump_sops`
+writes as sops itself does, so that a file that sops re-emits keeps its lines.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
 from typing import Any
 
 import yaml
@@ -45,6 +45,36 @@ def _without_underscores(text: str) -> str:
     return text.replace("_", "") if text[:1] in "+-.0123456789" else text
 
 
+def _compared(a: str, b: str) -> int:
+    """Less than, equal to or more than 0 as one key stands before another: numbers by value (go-yaml's keyList)."""
+    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), None)
+    if at is None:
+        return len(a) - len(b)
+    x, y = a[at], b[at]
+    if x.isalpha() != y.isalpha():
+        return 1 if x.isalpha() else -1
+    if not x.isalpha():
+        # a zero counts within a number, and not where one begins
+        before = re.search(r"[1-9][0-9]*$", a[:at], re.ASCII) if "0" in (x, y) else None
+        digits = [re.match(r"[0-9]*", text[at:], re.ASCII)[0] for text in (a, b)]  # type: ignore[index]
+        one, other = ((int(f"{'1' if before else '0'}{run}"), len(run)) for run in digits)
+        if one != other:
+            return -1 if one < other else 1
+    return ord(x) - ord(y)
+
+
+_by_key = cmp_to_key(_compared)
+
+
+def _ordered(mapping: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    names = sorted(mapping, key=None if "".join(mapping).isalpha() else _by_key)
+    return [(name, mapping[name]) for name in names]
+
+
+_WIDTH = 80
+"""Behind which go-yaml v2 folds what is no literal block, unless a program calls FutureLineWrap; none of these does."""
+
+
 class _Dumper(yaml.CSafeDumper):
     """libyaml's emitter with the Kubernetes tools' choice of styles."""
 
@@ -61,6 +91,7 @@ def _refuse_secret(_dumper: _Dumper, _value: Secret) -> yaml.Node:
     raise TypeError("a secret was about to be written into a plain document")
 
 
+_Dumper.add_representer(dict, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", _ordered(data)))
 _Dumper.add_representer(str, _represent_str)
 _Dumper.add_representer(Secret, _refuse_secret)
 _Dumper.add_multi_representer(tuple, lambda dumper, data: dumper.represent_list(data))
@@ -69,7 +100,13 @@ _Dumper.add_multi_representer(tuple, lambda dumper, data: dumper.represent_list(
 def dump(document: Any) -> bytes:
     """One document as the Kubernetes tools write it."""
     return yaml.dump(
-        document, Dumper=_Dumper, default_flow_style=False, width=1 << 30, allow_unicode=True, encoding="utf-8"
+        document,
+        Dumper=_Dumper,
+        default_flow_style=False,
+        sort_keys=False,
+        width=_WIDTH,
+        allow_unicode=True,
+        encoding="utf-8",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from kcompile import component_config, images, kubeobjects, patching, yamlfmt
 from kcompile.artifact import Artifact
+from kcompile.errors import Problem, SpecError, gathered
 from kcompile.hosts import ResolvedCluster
 from kcompile.kubeobjects import binding, config_map, group, role, service_account, service_account_subject
 
@@ -239,9 +240,13 @@ def _kube_proxy(cluster: ResolvedCluster) -> list[dict[str, Any]]:
 
 
 def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
-    """The add-ons that the spec does not disable."""
-    spec = cluster.cluster.spec
+    """The add-ons that the spec does not disable. Raises SpecError at the end, with what does not apply."""
+    spec, problems = cluster.cluster.spec, list[Problem]()
     if not spec.dns.disabled:
-        yield Artifact("cluster/50-coredns.yaml", kubeobjects.dump(_coredns(cluster), cluster.version))
+        with gathered(problems):
+            yield Artifact("cluster/50-coredns.yaml", kubeobjects.dump(_coredns(cluster), cluster.version))
     if not spec.proxy.disabled:
-        yield Artifact("cluster/60-kube-proxy.yaml", kubeobjects.dump(_kube_proxy(cluster), cluster.version))
+        with gathered(problems):
+            yield Artifact("cluster/60-kube-proxy.yaml", kubeobjects.dump(_kube_proxy(cluster), cluster.version))
+    if problems:
+        raise SpecError(problems)

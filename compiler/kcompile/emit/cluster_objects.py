@@ -109,7 +109,7 @@ def cluster_configuration(cluster: ResolvedCluster) -> dict[str, Any]:
         "apiVersion": f"kubeadm.k8s.io/{cluster.version.config_api}",
         "certificatesDir": spec.pki.certificates_dir,
         "clusterName": cluster.name,
-        **_drop_empty({"controlPlaneEndpoint": spec.control_plane_endpoint}),
+        **({"controlPlaneEndpoint": cluster.endpoint} if spec.control_plane_endpoint else {}),
         "controllerManager": _component(spec.controller_manager, as_list=as_list),
         "dns": {
             **({"disabled": True} if spec.dns.disabled and as_list else {}),

@@ -24,6 +24,8 @@ from kcompile.secret import Secret
 
 KUBELET_CLIENT = f"{KUBELET_PKI}/kubelet-client"
 KUBELET_SERVER = f"{KUBELET_PKI}/kubelet-server"
+KUBELET_SERVING = f"{KUBELET_PKI}/kubelet"
+"""Of the serving certificate that the kubelet does not rotate: .crt and .key."""
 _CURRENT = "-current.pem"
 _TOKEN_USER = "tls-bootstrap-token-user"
 _USER_OF_FILE = {
@@ -117,14 +119,19 @@ def _kubelet(cluster: ResolvedCluster, keyring: Keyring, host: Host, server: str
     yield _rotatable(KUBELET_CLIENT, credential, host)
 
 
+def kubelet_serving_is_rotated(host: Host) -> bool:
+    """Whether the kubelet asks for its serving certificate itself once the compiled one is to end."""
+    return host.settings.kubelet.get("serverTLSBootstrap") is True
+
+
 def _kubelet_serving(keyring: Keyring, host: Host) -> Iterator[Artifact]:
     """The kubelet's serving certificate: the kubelet's own to rotate when it asks for one, else kept as compiled."""
     credential = keyring.credential(kubelet_serving_leaf(host))
-    if host.settings.kubelet.get("serverTLSBootstrap") is True:
+    if kubelet_serving_is_rotated(host):
         yield _rotatable(KUBELET_SERVER, credential, host)
     else:
-        yield Artifact(f"{KUBELET_PKI}/kubelet.crt", credential.certificate, host.name)
-        yield Artifact(f"{KUBELET_PKI}/kubelet.key", SealedBinary(credential.key), host.name, PRIVATE_MODE)
+        yield Artifact(f"{KUBELET_SERVING}.crt", credential.certificate, host.name)
+        yield Artifact(f"{KUBELET_SERVING}.key", SealedBinary(credential.key), host.name, PRIVATE_MODE)
 
 
 def _bootstrap(cluster: ResolvedCluster, keyring: Keyring, authority: str) -> SealedYaml | None:

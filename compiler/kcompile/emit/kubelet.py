@@ -20,14 +20,15 @@ def configuration(cluster: ResolvedCluster, host: Host) -> dict[str, Any]:
     """A host's KubeletConfiguration, patched. Raises SpecError when a patch does not apply."""
     settings = host.settings
     document = component_config.kubelet(cluster, settings.kubelet)
-    if cluster.has_instance_config:
-        document["containerRuntimeEndpoint"] = settings.cri_socket
     issued_worker = settings.pool is not None and settings.credentials == "issued"
     own = settings.kubelet.get("serverTLSBootstrap") is True or settings.kubelet.get("tlsCertFile")
     if issued_worker and not own:
         document |= {"tlsCertFile": f"{KUBELET_PKI}/kubelet.crt", "tlsPrivateKeyFile": f"{KUBELET_PKI}/kubelet.key"}
     patches = cluster.cluster.spec.patches
-    return patching.apply_all(document, patches, PATCH_TARGET, host.name, structured=False)
+    document = patching.apply_all(document, patches, PATCH_TARGET, host.name, structured=False)
+    if cluster.has_instance_config:  # which kubeadm merges last
+        document["containerRuntimeEndpoint"] = settings.cri_socket
+    return document
 
 
 def _flags(cluster: ResolvedCluster, host: Host) -> bytes:
@@ -47,13 +48,18 @@ def _flags(cluster: ResolvedCluster, host: Host) -> bytes:
     return f'KUBELET_KUBEADM_ARGS="{words}"\n'.encode()
 
 
-def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
-    """config.yaml, instance-config.yaml and kubeadm-flags.env of every host."""
+def configured_alike(cluster: ResolvedCluster) -> Iterator[tuple[Host, tuple[Settings, str | None]]]:
+    """Every host, with what those have in common that have the same configuration."""
     patches = [patch for patch in cluster.cluster.spec.patches if patch.target == PATCH_TARGET]
     patched_alone = {name for patch in patches for name in patch.nodes}
-    configs: dict[tuple[Settings, str | None], tuple[bytes, bytes]] = {}
     for host in cluster.hosts:
-        key = (host.settings, host.name if host.name in patched_alone else None)
+        yield host, (host.settings, host.name if host.name in patched_alone else None)
+
+
+def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
+    """config.yaml, instance-config.yaml and kubeadm-flags.env of every host."""
+    configs: dict[tuple[Settings, str | None], tuple[bytes, bytes]] = {}
+    for host, key in configured_alike(cluster):
         if key not in configs:
             instance = f'containerRuntimeEndpoint: "{host.settings.cri_socket}"\n'.encode()
             configs[key] = (yamlfmt.dump(configuration(cluster, host)), instance)

@@ -8,18 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kcompile import images, pki, templates, timefmt, yamlfmt
-from kcompile.artifact import Artifact, TreeFile
+from kcompile.artifact import MANIFEST, SIGNATURE, Artifact, TreeFile
 from kcompile.hosts import Host, ResolvedCluster
 from kcompile.keyring import Keyring
 from kcompile.spec import API_VERSION
 
-MANIFEST = "kcompile.json"
-
 
 def emit(
-    cluster: ResolvedCluster, keyring: Keyring, inputs: Mapping[str, str], tool_version: str
+    cluster: ResolvedCluster, keyring: Keyring, inputs: Mapping[str, Mapping[str, str]], tool_version: str
 ) -> Iterator[Artifact]:
-    """README.md, once every certificate of the tree has been issued. ``inputs`` are file names by role."""
+    """README.md, once every certificate of the tree has been issued. ``inputs`` are the manifest's."""
     spec = cluster.cluster.spec
     leaves: dict[str, list[str]] = {}
     for leaf in keyring.issued:
@@ -42,8 +40,9 @@ def emit(
         "README.md",
         name=cluster.name,
         tool_version=tool_version,
-        spec_file=inputs["spec"],
-        secrets_file=inputs["secrets"],
+        spec_file=inputs["spec"]["file"],
+        secrets_file=inputs["secrets"]["file"],
+        inputs=_digests(inputs),
         kubernetes_version=spec.kubernetes_version,
         endpoint=cluster.endpoint,
         pod_subnet=spec.networking.pod_subnet,
@@ -55,9 +54,45 @@ def emit(
         control_plane=cluster.control_plane,
         pools=[{"name": p.name, "count": len(p.nodes), "credentials": p.credentials} for p in spec.node_pools],
         authorities=authorities,
-        images=images.every(cluster),
+        images=[_image(image) for image in images.every(cluster)],
+        expiries=_expiries(keyring),
+        names=_names(keyring),
+        tokens=spec.bootstrap_tokens,
+        kubelet_versions=list(dict.fromkeys(host.settings.kubelet_version for host in cluster.hosts)),
     )
     yield Artifact("README.md", content)
+
+
+def _digests(inputs: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
+    """Each input's file and digest."""
+    named = [(inputs[role]["file"], inputs[role]["sha256"]) for role in ("spec", "secrets")]
+    rest = [(file, digest) for role in ("manifests", "certificates") for file, digest in inputs.get(role, {}).items()]
+    return [*named, *rest]
+
+
+def _image(image: str) -> tuple[str, str, str]:
+    """An image's component, version and whole name."""
+    name, _, tag = image.rpartition(":")
+    return name.rpartition("/")[2], tag, image
+
+
+def _expiries(keyring: Keyring) -> list[dict[str, Any]]:
+    """The leaf certificates of one name that end together, the first to end first."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for leaf, credential in keyring.issued.items():
+        key = (timefmt.format_timestamp(credential.not_after), leaf.authority, leaf.name)
+        counts[key] = counts.get(key, 0) + 1
+    return [{"until": key[0], "authority": key[1], "name": key[2], "count": counts[key]} for key in sorted(counts)]
+
+
+def _names(keyring: Keyring) -> list[dict[str, str]]:
+    """The names and addresses in serving certificates, by host; certificates of a host that have the same, once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for leaf in keyring.issued:
+        names = ", ".join((*leaf.request.dns_names, *leaf.request.ip_addresses))
+        if names:
+            found.setdefault((leaf.host, names), []).append(leaf.name)
+    return [{"host": host, "leaves": ", ".join(leaves), "names": names} for (host, names), leaves in found.items()]
 
 
 def kustomization(paths: Iterable[str]) -> Artifact:
@@ -71,13 +106,13 @@ def kustomization(paths: Iterable[str]) -> Artifact:
     return Artifact("cluster/kustomization.yaml", yamlfmt.dump(document))
 
 
-def _lines(head: Mapping[str, Any], files: Sequence[str], tail: Mapping[str, Any] | None = None) -> bytes:
+def _lines(head: Mapping[str, Any], files: Sequence[str]) -> bytes:
     """A JSON object with one line for each file, so that a diff names the files that changed."""
 
     def fields(values: Mapping[str, Any]) -> list[str]:
         return [f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
 
-    body = [*fields(head), ' "files": [\n' + ",\n".join(files) + "\n ]", *fields(tail or {})]
+    body = [*fields(head), ' "files": [\n' + ",\n".join(files) + "\n ]"]
     return ("{\n" + ",\n".join(body) + "\n}\n").encode()
 
 
@@ -94,10 +129,12 @@ def _entry(path: str, file: TreeFile, sops_type: str | None = None) -> str:
     )
 
 
-def host_index(host: Host, files: Iterable[tuple[Artifact, TreeFile]]) -> Artifact:
+def host_index(cluster: ResolvedCluster, host: Host, files: Iterable[tuple[Artifact, TreeFile]]) -> Artifact:
     """host.json: what belongs on a host, by its path there. Digests are of the files as they stand in the tree."""
     role = "control-plane" if host.is_control_plane else "worker"
-    head = {"apiVersion": API_VERSION, "kind": "HostFiles", "name": host.name, "role": role}
+    head: dict[str, Any] = {"apiVersion": API_VERSION, "kind": "HostFiles", "name": host.name, "role": role}
+    head |= {"addresses": list(host.addresses), "kubeletVersion": host.settings.kubelet_version}
+    head["privateDirectories"] = list(cluster.private_directories(host))
     entries = [
         _entry(artifact.path, file, artifact.sops_type)
         for artifact, file in sorted(files, key=lambda pair: pair[0].path)
@@ -111,8 +148,8 @@ def tree_manifest(
     inputs: Mapping[str, Mapping[str, str]],
     tool_version: str,
     files: Iterable[TreeFile],
-) -> Artifact:
-    """kcompile.json: every file of the tree, signed. The signature is over the file without its signature field."""
+) -> Iterator[Artifact]:
+    """kcompile.json, every file of the tree, and beside it its signature: 64 bytes of Ed25519 in base64."""
     head = {
         "apiVersion": API_VERSION,
         "kind": "TreeManifest",
@@ -120,8 +157,9 @@ def tree_manifest(
         "kcompile": tool_version,
         "kubernetesVersion": cluster.cluster.spec.kubernetes_version,
         "inputs": inputs,
+        "signer": keyring.manifest_signer,
     }
     entries = [_entry(file.path, file) for file in sorted(files, key=lambda file: file.path)]
-    public_key, signature = keyring.sign_manifest(_lines(head, entries))
-    tail = {"signature": {"publicKey": public_key, "ed25519": base64.b64encode(signature).decode()}}
-    return Artifact(MANIFEST, _lines(head, entries, tail))
+    content = _lines(head, entries)
+    yield Artifact(MANIFEST, content)
+    yield Artifact(SIGNATURE, base64.b64encode(keyring.sign_manifest(content)) + b"\n")

@@ -6,40 +6,25 @@ Source: kubeadm, ``cmd/kubeadm/app/phases/controlplane`` and ``phases/etcd``, ``
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from kcompile import images, names, network, patching, yamlfmt
+from kcompile import images, mounts, network, patching, yamlfmt
 from kcompile.artifact import PRIVATE_MODE, Artifact
+from kcompile.errors import Problem, SpecError, gathered
 from kcompile.flags import DEFAULT_AUTHORIZATION_MODES, Args, arguments, authorization_modes
 from kcompile.hosts import KUBERNETES_DIR, SIGNING_CERTIFICATE, Host, ResolvedCluster, merge
 from kcompile.keyring import Keyring, control_plane_leaves, kubeconfig_leaves
 from kcompile.kubeobjects import environment_variable
-from kcompile.spec import Component, EnvVar, HostPathMount
+from kcompile.mounts import Mount
+from kcompile.spec import Component, EnvVar
 from kcompile.versions.table import Probes
 
 MANIFESTS_DIR = f"{KUBERNETES_DIR}/manifests"
-_SYSTEM_CA_MOUNTS = (
-    ("ca-certs", "/etc/ssl/certs"),
-    ("etc-ca-certificates", "/etc/ca-certificates"),
-    ("usr-local-share-ca-certificates", "/usr/local/share/ca-certificates"),
-    ("usr-share-ca-certificates", "/usr/share/ca-certificates"),
-)
-_FLEXVOLUME_DIR = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"
-
-
-@dataclass(frozen=True, slots=True)
-class _Mount:
-    """A host path mounted at the same path in the container."""
-
-    name: str
-    host_path: str
-    mount_path: str
-    read_only: bool
-    path_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +36,7 @@ class _Pod:
     args: Mapping[str, str]
     extra_args: Args
     extra_envs: Sequence[EnvVar]
-    mounts: Sequence[_Mount]
-    mounts_in_order: bool = False
+    mounts: Sequence[Mount]
     probes: Probes
     probe_host: str | None
     probe_port: int
@@ -61,15 +45,9 @@ class _Pod:
     annotations: Mapping[str, str]
 
 
-def _read_only(name: str, path: str, kind: str = "DirectoryOrCreate") -> _Mount:
-    return _Mount(name, path, path, read_only=True, path_type=kind)
-
-
-def _mounts(defaults: Iterable[_Mount], extra: Iterable[HostPathMount]) -> list[_Mount]:
-    """By name, an extra volume in place of a default one of its name (as kubeadm's maps do)."""
-    found = {mount.name: mount for mount in defaults}
-    found |= {e.name: _Mount(e.name, e.host_path, e.mount_path, e.read_only, e.path_type) for e in extra}
-    return [found[name] for name in sorted(found)]
+def _mounts(name: str, cluster: ResolvedCluster, component: Component) -> list[Mount]:
+    compiled = mounts.compiled(name, cluster.cluster.spec, cluster.version)
+    return mounts.with_extra(compiled, component.extra_volumes)
 
 
 def _probe(path: str, pod: _Pod, port: int | str, **timing: int) -> dict[str, Any]:
@@ -104,7 +82,8 @@ def _manifest(cluster: ResolvedCluster, pod: _Pod) -> dict[str, Any]:
     if version.names_probe_ports:
         container["ports"] = [{"containerPort": pod.probe_port, "name": "probe-port", "protocol": "TCP"}]
     if pod.extra_envs:
-        container["env"] = list(map(environment_variable, pod.extra_envs))
+        variables = {variable.name: variable for variable in pod.extra_envs}  # kubeadm's MergeKubeadmEnvVars
+        container["env"] = [environment_variable(variables[name]) for name in sorted(variables)]
     metadata: dict[str, Any] = {
         **({"annotations": dict(pod.annotations)} if pod.annotations else {}),
         "labels": {"component": pod.name, "tier": "control-plane"},
@@ -165,7 +144,6 @@ def _kube_apiserver(cluster: ResolvedCluster, host: Host) -> _Pod:
         "tls-cert-file": path("apiserver.crt"),
         "tls-private-key-file": path("apiserver.key"),
     }
-    mounts = [_read_only("k8s-certs", spec.pki.certificates_dir), *(_read_only(*m) for m in _SYSTEM_CA_MOUNTS)]
     external = spec.etcd.external
     if external is None:
         local_args = spec.etcd.local.extra_args if spec.etcd.local else {}
@@ -182,8 +160,6 @@ def _kube_apiserver(cluster: ResolvedCluster, host: Host) -> _Pod:
             args["etcd-cafile"] = external.ca_file
         if external.cert_file and external.key_file:
             args |= {"etcd-certfile": external.cert_file, "etcd-keyfile": external.key_file}
-        files = (external.ca_file, external.cert_file, external.key_file)
-        mounts += _etcd_certificate_mounts([f for f in files if f], spec.pki.certificates_dir)
     extra_args = dict(component.extra_args)
     if cluster.version.stores_api_server_defaults:
         extra_args["authorization-mode"] = (authorization_modes(component.extra_args),)
@@ -196,7 +172,7 @@ def _kube_apiserver(cluster: ResolvedCluster, host: Host) -> _Pod:
         args=args,
         extra_args=extra_args,
         extra_envs=component.extra_envs,
-        mounts=_mounts(mounts, component.extra_volumes),
+        mounts=_mounts("kube-apiserver", cluster, component),
         probes=Probes("/livez", "/livez", "/readyz"),
         probe_host=host.address,
         probe_port=host.settings.bind_port,
@@ -212,9 +188,11 @@ def _last(args: Args, name: str) -> str | None:
 
 
 def _probe_host(args: Args) -> str | None:
-    """Where to probe: the bind-address; none for an unspecified one (kubeadm's getProbeAddress)."""
-    requested = _last(args, "bind-address") or "127.0.0.1"
-    return None if requested in ("0.0.0.0", "::") else requested
+    """Where to probe: the bind-address; none for an empty or unspecified one (kubeadm's getProbeAddress)."""
+    requested = _last(args, "bind-address")
+    if requested is None:
+        return "127.0.0.1"
+    return None if requested in ("", "0.0.0.0", "::") else requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,19 +215,6 @@ def _metrics_endpoint(args: Args, host: Host) -> _MetricsEndpoint:
         )
     except ValueError:
         return default
-
-
-def _etcd_certificate_mounts(files: Sequence[str], certificates_dir: str) -> list[_Mount]:
-    """The directories of an external etcd's files that no other mount covers (kubeadm's getEtcdCertVolumes)."""
-    covered = ("/etc/ssl/certs", "/etc/pki/ca-trust", "/etc/pki/tls/certs", *(p for _, p in _SYSTEM_CA_MOUNTS))
-    found: set[str] = set()
-    for directory in (file.rpartition("/")[0] for file in files):
-        if directory.startswith((*covered, certificates_dir)):
-            continue
-        if any(directory.startswith(known) for known in found):
-            continue
-        found = {known for known in found if not known.startswith(directory)} | {directory}
-    return [_read_only(f"etcd-certs-{number}", directory) for number, directory in enumerate(sorted(found))]
 
 
 def _kube_controller_manager(cluster: ResolvedCluster, _host: Host) -> _Pod:
@@ -279,21 +244,13 @@ def _kube_controller_manager(cluster: ResolvedCluster, _host: Host) -> _Pod:
             "cluster-cidr": spec.networking.pod_subnet,
             "service-cluster-ip-range": spec.networking.service_subnet,
         }
-    mounts = [
-        _read_only("k8s-certs", spec.pki.certificates_dir),
-        _read_only("kubeconfig", kubeconfig, "FileOrCreate"),
-        *(_read_only(*m) for m in _SYSTEM_CA_MOUNTS),
-    ]
-    if cluster.version.mounts_flexvolume_dir:
-        directory = _last(component.extra_args, "flex-volume-plugin-dir") or _FLEXVOLUME_DIR
-        mounts.append(_Mount("flexvolume-dir", directory, directory, read_only=False, path_type="DirectoryOrCreate"))
     return _Pod(
         name="kube-controller-manager",
         image=images.component(cluster, "kube-controller-manager"),
         args=args,
         extra_args=component.extra_args,
         extra_envs=component.extra_envs,
-        mounts=_mounts(mounts, component.extra_volumes),
+        mounts=_mounts("kube-controller-manager", cluster, component),
         probes=Probes("/healthz", "/healthz"),
         probe_host=_probe_host(component.extra_args),
         probe_port=10257,
@@ -318,7 +275,7 @@ def _kube_scheduler(cluster: ResolvedCluster, _host: Host) -> _Pod:
         },
         extra_args=component.extra_args,
         extra_envs=component.extra_envs,
-        mounts=_mounts([_read_only("kubeconfig", kubeconfig, "FileOrCreate")], component.extra_volumes),
+        mounts=_mounts("kube-scheduler", cluster, component),
         probes=cluster.version.scheduler_probes,
         probe_host=_probe_host(component.extra_args),
         probe_port=10259,
@@ -346,11 +303,20 @@ def _etcd_membership(cluster: ResolvedCluster, host: Host) -> dict[str, str]:
     return {"initial-cluster": f"{host.name}={_peer_url(host)}"}
 
 
+def _is_known_from(tag: str, first: tuple[int, int, int]) -> bool:
+    """Whether an image's tag is a semantic version of at least ``first``: its pre-releases are less than it."""
+    number = r"(0|[1-9]\d{0,8})"
+    found = re.fullmatch(rf"v?{number}\.{number}\.{number}(-[0-9A-Za-z.-]+)?", tag, re.ASCII)
+    if found is None:
+        return False
+    version = (int(found[1]), int(found[2]), int(found[3]))
+    return version > first or (version == first and found[4] is None)
+
+
 def _etcd_version_args(cluster: ResolvedCluster) -> dict[str, str]:
     """The flags that depend on the etcd that runs (kubernetes/kubernetes PR 133023)."""
-    older = cluster.version.older_etcd_args
-    version = names.etcd_version(images.etcd_tag(cluster))
-    return dict(older if older is not None and version is not None and version < (3, 6) else cluster.version.etcd_args)
+    newer, older = cluster.version.etcd_args, cluster.version.older_etcd_args
+    return dict(newer if older is None or _is_known_from(images.etcd_tag(cluster), (3, 6, 0)) else older)
 
 
 def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
@@ -360,7 +326,6 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
     path = cluster.pki_path
     client_url = f"https://{network.join_host_port(host.address, 2379)}"
     metrics_url = f"http://{network.join_host_port(_loopback(host), 2381)}"
-    certificates = path("etcd")
     metrics = _metrics_endpoint(extra_args, host)
     return _Pod(
         name="etcd",
@@ -387,10 +352,7 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
         },
         extra_args=extra_args,
         extra_envs=local.extra_envs if local else (),
-        mounts=(
-            _Mount("etcd-data", data_dir, data_dir, read_only=False, path_type="DirectoryOrCreate"),
-            _Mount("etcd-certs", certificates, certificates, read_only=False, path_type="DirectoryOrCreate"),
-        ),
+        mounts=mounts.compiled("etcd", cluster.cluster.spec, cluster.version),
         probes=cluster.version.etcd_probes,
         probe_host=metrics.host,
         probe_port=metrics.port,
@@ -456,14 +418,18 @@ def _signer_args(cluster: ResolvedCluster, keyring: Keyring) -> dict[str, str]:
 def documents(
     cluster: ResolvedCluster, host: Host, signer_args: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A control-plane host's pods by name, patched. Raises SpecError when a patch does not apply."""
+    """A control-plane host's pods by name, patched. Raises SpecError at the end, with what does not apply."""
+    problems: list[Problem] = []
     for name, build in _PODS.items():
         if name != "etcd" or cluster.has_local_etcd:
             pod = build(cluster, host)
             if name == "kube-controller-manager":
                 pod = replace(pod, args={**pod.args, **signer_args})
             document = _manifest(cluster, pod)
-            yield name, patching.apply_all(document, cluster.cluster.spec.patches, name, host.name)
+            with gathered(problems):
+                yield name, patching.apply_all(document, cluster.cluster.spec.patches, name, host.name)
+    if problems:
+        raise SpecError(problems)
 
 
 def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:

@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Tags = tuple[tuple[int, str], ...]
+"""An image's tags, each with the first patch release that pairs with it, oldest first."""
+
+
+def tag_of_patch(tags: Tags, patch: int) -> str:
+    """The tag that goes with a patch release."""
+    return max((first, tag) for first, tag in tags if first <= patch)[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Probes:
@@ -17,17 +25,37 @@ class Probes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostNeeds:
+    """What a minor needs of a machine (kubeadm's ``preflight/checks.go``, system-validators' ``types_unix.go``)."""
+
+    kernel: tuple[int, int]
+    """The oldest kernel."""
+    tools: tuple[str, ...]
+    """Programs that kubeadm insists on, or that the kubelet runs."""
+    wanted_tools: tuple[str, ...]
+    """Programs whose absence is a warning."""
+    bridge_netfilter: bool
+    """Bridged packets pass the packet filter (``bridge-nf-call-iptables``)."""
+    cgroup_v2: bool
+    """The kubelet does not start on cgroup version 1, unless it is told to (failCgroupV1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One Kubernetes minor as kubeadm of that minor writes it."""
 
     minor: int
     latest_patch: int | None
     """The last patch release of a minor that gets no more of them; None while it still does."""
+    known_patch: int
+    """The newest patch release that is known of."""
 
-    etcd_tag: str
-    coredns_tag: str
+    etcd_tags: Tags
+    coredns_tags: Tags
     pause_tag: str
     """Image tags that kubeadm of this minor pairs with it by default; a spec may name others."""
+
+    host_needs: HostNeeds
 
     config_api: Literal["v1beta3", "v1beta4"]
     """The API of the ClusterConfiguration stored in the kubeadm-config ConfigMap."""

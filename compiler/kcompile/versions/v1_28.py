@@ -3,14 +3,22 @@
 Not compared byte by byte: docs/versions.md has the sources.
 """
 
-from kcompile.versions.table import Probes, Version
+from kcompile.versions.table import HostNeeds, Probes, Version
 
 VERSION = Version(
     minor=28,
     latest_patch=15,
-    etcd_tag="3.5.9-0",
-    coredns_tag="v1.10.1",
+    known_patch=15,
+    etcd_tags=((0, "3.5.9-0"), (6, "3.5.10-0"), (8, "3.5.12-0"), (14, "3.5.15-0")),
+    coredns_tags=((0, "v1.10.1"),),
     pause_tag="3.9",
+    host_needs=HostNeeds(
+        kernel=(3, 10),
+        tools=("mount", "iptables", "ip", "conntrack", "nsenter", "crictl"),
+        wanted_tools=("ebtables", "ethtool", "socat", "tc", "touch"),
+        bridge_netfilter=True,
+        cgroup_v2=False,
+    ),
     config_api="v1beta3",
     feature_gates=frozenset(
         ("EtcdLearnerMode", "PublicKeysECDSA", "RootlessControlPlane", "UpgradeAddonsBeforeControlPlane")
@@ -115,6 +123,7 @@ VERSION = Version(
             "udpTimeout": "0s",
         },
         "kind": "KubeProxyConfiguration",
+        "logging": {"flushFrequency": 0, "options": {"json": {"infoBufferSize": "0"}}, "verbosity": 0},
         "metricsBindAddress": "",
         "mode": "",
         "nodePortAddresses": None,

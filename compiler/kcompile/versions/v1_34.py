@@ -7,10 +7,11 @@ from kcompile.versions import v1_33
 VERSION = replace(
     v1_33.VERSION,
     minor=34,
+    known_patch=11,
     locked_gates=frozenset(("WaitForAllControlPlaneComponents",)),
     extra_args_follow_from=4,
-    etcd_tag="3.6.5-0",
-    coredns_tag="v1.12.1",
+    etcd_tags=((0, "3.6.4-0"), (2, "3.6.5-0")),
+    coredns_tags=((0, "v1.12.1"),),
     pause_tag="3.10.1",
     writes_creation_timestamp=False,
     writes_preferences=False,

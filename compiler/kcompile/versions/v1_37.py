@@ -7,9 +7,9 @@ from kcompile.versions import v1_36
 VERSION = replace(
     v1_36.VERSION,
     minor=37,
+    known_patch=1,
     feature_gates=frozenset(),
     locked_gates=frozenset(),
-    etcd_tag="3.7.0-0",
-    coredns_tag="v1.14.6",
-    pause_tag="3.10.2",
+    etcd_tags=((0, "3.7.0-0"),),
+    coredns_tags=((0, "v1.14.6"),),
 )

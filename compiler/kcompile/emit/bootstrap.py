@@ -1,0 +1,35 @@
+"""The scripts that give a new cluster its objects, labels and taints: bootstrap.sh and mark-control-plane.sh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kcompile import templates
+from kcompile.artifact import SCRIPT_MODE, Artifact
+from kcompile.hosts import CONTROL_PLANE_TAINT, KUBERNETES_DIR, ResolvedCluster
+
+
+def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
+    """mark-control-plane.sh."""
+    marked = [
+        {"name": host.name, "taints": (CONTROL_PLANE_TAINT,) if host.settings.taints is None else host.settings.taints}
+        for host in cluster.control_plane
+    ]
+    script = templates.render("mark-control-plane.sh", nodes=marked)
+    yield Artifact("cluster/mark-control-plane.sh", script, mode=SCRIPT_MODE)
+
+
+def script(cluster: ResolvedCluster, objects: Sequence[str]) -> Artifact:
+    """cluster/bootstrap.sh, for the tree paths of the cluster's objects in their order."""
+    first = "super-admin.conf" if cluster.version.has_super_admin_conf else "admin.conf"
+    content = templates.render(
+        "bootstrap.sh",
+        kubeconfigs=[f"{KUBERNETES_DIR}/{name}" for name in ("super-admin.conf", "admin.conf")],
+        servers=[{"name": host.name, "url": f"https://{host.api_endpoint}"} for host in cluster.control_plane],
+        objects=[path.removeprefix("cluster/") for path in objects],
+        control_plane=[host.name for host in cluster.control_plane],
+        workers=[host.name for host in cluster.workers],
+        rights_mend=f"use {first}: in {KUBERNETES_DIR} on {cluster.control_plane[0].name}, "
+        "or from kcompile render OUT --admin --to DIR",
+    )
+    return Artifact("cluster/bootstrap.sh", content, mode=SCRIPT_MODE)

@@ -1,0 +1,1 @@
+"""What leaves for a host by another tool: one module a format, and none of them knows another."""

@@ -1,0 +1,1 @@
+vj1em9Gq4u7k6rF3hfY7+AmvQSZrfTcBR9QLRfexgcfBLqe83zuXYAfTa3sVoUz/g56sQKR1C2Y4b/jvg7ACDQ==

@@ -1,0 +1,1 @@
+e/jTieQoAN6/QOO7QYK6Wxbs7A+Lh5PnX7q1D/o4qQAUJnpD0sf6/abmfu6QuRw8gl8DEx7cPl5606wDNubQBw==

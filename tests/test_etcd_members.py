@@ -1,0 +1,353 @@
+"""etcd-member.sh against real etcds: members added as learners, promoted, replaced, removed; and what it refuses.
+
+A thread plays the kubelet of a host: it runs etcd for as long as the manifest stands in its place.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import MakeCluster, tool
+from etcd_cluster import ADDRESS, DEADLINE_SECONDS, FOUNDERS, MEMBERS, Cluster, Member, etcd_cluster
+
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
+URL = {name: f"https://{ADDRESS[name]}" for name in MEMBERS}
+
+
+@pytest.fixture
+def etcd(make_cluster: MakeCluster) -> Iterator[Cluster]:
+    with etcd_cluster(make_cluster) as cluster:
+        yield cluster
+
+
+def root_of(member: Member) -> Path:
+    """The host's rendered files as its /, with its data in their place."""
+    data = member.host / "var/lib/etcd"
+    if not data.is_symlink():
+        member.data.mkdir(mode=0o700, exist_ok=True)
+        data.symlink_to(member.data)
+    return member.host
+
+
+@contextmanager
+def kubelet(member: Member) -> Iterator[None]:
+    """Runs the host's etcd again and again, as long as its manifest is there."""
+    over = threading.Event()
+    manifest = root_of(member) / "etc/kubernetes/manifests/etcd.yaml"
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            wanted = manifest.exists()
+            if member.process is not None and (not wanted or member.process.poll() is not None):
+                member.kill()
+            elif wanted and member.process is None:
+                try:
+                    member.start()
+                except FileNotFoundError:  # the manifest went away just now
+                    continue
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def script(etcd: Cluster, host: str, *args: str, shell: str = "dash", timeout: int = 40) -> Any:
+    """etcd-member.sh on a host: its exit status, its output and its errors."""
+    member = etcd.members[host]
+    own = etcd.workspace.tree / "hosts" / host / "etcd-member.sh"
+    tool(SHELLS[shell][0])
+    done = subprocess.run(
+        [tool("ip"), "netns", "exec", etcd.network.space(host), *SHELLS[shell], own]
+        + ["--root", str(root_of(member)), "--timeout", str(timeout), *args],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def states(etcd: Cluster, host: str, shell: str = "dash") -> list[str]:
+    """The members as the script lists them, without their numbers."""
+    code, out, err = script(etcd, host, "list", shell=shell)
+    assert (code, err) == (0, "")
+    return sorted(re.sub(r" \d+$", "", line) for line in out.splitlines())
+
+
+def listed(**state: str) -> list[str]:
+    return [f"{name.replace('_', '-')} {what} {URL[name.replace('_', '-')]}:2380" for name, what in state.items()]
+
+
+def until_states(etcd: Cluster, host: str, wanted: list[str]) -> None:
+    end = time.monotonic() + DEADLINE_SECONDS
+    while (found := states(etcd, host)) != wanted:
+        assert time.monotonic() < end, found
+        time.sleep(0.2)
+
+
+def found_cluster(etcd: Cluster) -> None:
+    etcd.compile(FOUNDERS, bootstrapped=False)
+    for name in FOUNDERS:
+        etcd.members[name].start()
+    etcd.until("put", "before", "1", to="cp-1")
+
+
+def test_a_fourth_member_is_added_promoted_and_removed(etcd: Cluster) -> None:
+    found_cluster(etcd)
+    etcd.compile(MEMBERS, bootstrapped=True)
+    before = script(etcd, "cp-4", "promote")
+    assert before == (1, "", "cp-4 is no member\nmend: etcd-member.sh add\n")
+
+    with kubelet(etcd.members["cp-4"]):
+        added = script(etcd, "cp-4", "add")
+        assert added == (
+            0,
+            f"added cp-4 as a learner\nwaiting for the etcd at {URL['cp-4']}:2379\npromoted cp-4: it votes\n",
+            "",
+        )
+        assert etcd.until("get", "before", "--print-value-only", to="cp-4") == "1\n"
+        everyone = listed(cp_1="voter up", cp_2="voter up", cp_3="voter up", cp_4="voter up")
+        assert {shell: states(etcd, "cp-4", shell) for shell in SHELLS} == dict.fromkeys(SHELLS, everyone)
+        assert script(etcd, "cp-4", "add") == (0, "cp-4 is a member already\n", "")
+        assert script(etcd, "cp-4", "promote") == (0, "cp-4 votes already\n", "")
+        assert script(etcd, "cp-4", "replace") == (
+            1,
+            "",
+            "the etcd of cp-4 answers: there is nothing to replace\nmend: etcd-member.sh list\n",
+        )
+
+    assert script(etcd, "cp-1", "remove", "cp-4", shell="busybox") == (0, "removed cp-4\n", "")
+    assert script(etcd, "cp-1", "remove", "cp-4") == (
+        0,
+        "no member is called cp-4: there are cp-1 cp-2 cp-3\n",
+        "",
+    )
+    nobody = (1, "", "no member is called nope: there are cp-1 cp-2 cp-3\n")
+    assert {shell: script(etcd, "cp-1", "remove", "nope", shell=shell) for shell in SHELLS} == dict.fromkeys(
+        SHELLS, nobody
+    )
+    assert states(etcd, "cp-1") == listed(cp_1="voter up", cp_2="voter up", cp_3="voter up")
+
+
+def test_an_interrupted_add_goes_on_and_there_is_one_learner_at_a_time(etcd: Cluster) -> None:
+    found_cluster(etcd)
+    etcd.compile(MEMBERS, bootstrapped=True)
+    time.sleep(5)  # etcd adds nobody before its members have been connected for so long
+    code, out, err = script(etcd, "cp-4", "add", timeout=2, shell="busybox")
+    assert (code, out) == (1, f"added cp-4 as a learner\nwaiting for the etcd at {URL['cp-4']}:2379\n")
+    said, mend = err.splitlines()
+    assert said.startswith(f"it does not answer: (7) Failed to connect to {ADDRESS['cp-4']} port 2379")
+    assert mend == ("mend: crictl logs of the etcd container, or journalctl -u kubelet; then etcd-member.sh promote")
+    assert states(etcd, "cp-1") == sorted(
+        [*listed(cp_1="voter up", cp_2="voter up", cp_3="voter up"), f"- learner down {URL['cp-4']}:2380"]
+    )
+
+    etcd.members["cp-3"].kill()
+    refused = script(etcd, "cp-3", "replace", shell="bash")
+    assert refused == (
+        1,
+        "",
+        f"- at {URL['cp-4']}:2380 is a learner, and etcd takes one at a time\n"
+        f"mend: let it be promoted there, or etcd-member.sh remove {URL['cp-4']}:2380\n",
+    )
+    etcd.members["cp-3"].start()
+    with kubelet(etcd.members["cp-4"]):
+        assert script(etcd, "cp-4", "add", shell="bash") == (
+            0,
+            f"cp-4 is a learner already\nwaiting for the etcd at {URL['cp-4']}:2379\npromoted cp-4: it votes\n",
+            "",
+        )
+
+
+def test_a_member_that_lost_its_disk_is_replaced(etcd: Cluster) -> None:
+    found_cluster(etcd)
+    etcd.compile(FOUNDERS, bootstrapped=True)
+    lost = etcd.members["cp-3"]
+    lost.kill()
+    lost.wipe()
+    etcd.until("put", "without", "2", to="cp-1")
+    data = root_of(lost) / "var/lib/etcd"
+    with kubelet(lost):
+        done = script(etcd, "cp-3", "replace")
+        moved = [line for line in done[1].splitlines() if line.startswith("moved ")]
+        assert set(moved) <= {f"moved {data}/member to {data}/member.replaced-1; delete it when all is well"}
+        assert (done[0], [line for line in done[1].splitlines() if line not in moved], done[2]) == (
+            0,
+            [
+                "removed cp-3",
+                "added cp-3 as a learner",
+                f"waiting for the etcd at {URL['cp-3']}:2379",
+                "promoted cp-3: it votes",
+            ],
+            "",
+        )
+        assert etcd.until("get", "without", "--print-value-only", to="cp-3") == "2\n"
+        assert states(etcd, "cp-1") == listed(cp_1="voter up", cp_2="voter up", cp_3="voter up")
+        manifests = root_of(lost) / "etc/kubernetes"
+        assert [p.name for p in manifests.iterdir() if "etcd" in p.name] == []
+        assert (manifests / "manifests/etcd.yaml").exists()
+
+
+def test_a_member_with_data_that_is_wrong_is_replaced_and_its_data_kept(etcd: Cluster) -> None:
+    found_cluster(etcd)
+    etcd.compile(FOUNDERS, bootstrapped=True)
+    broken = etcd.members["cp-2"]
+    broken.kill()
+    assert script(etcd, "cp-1", "remove", "cp-2") == (0, "removed cp-2\n", "")
+    data = root_of(broken) / "var/lib/etcd"
+    assert script(etcd, "cp-2", "add") == (
+        1,
+        "",
+        f"{data}/member/wal has the log of an etcd that is no member of this cluster\n"
+        "mend: etcd-member.sh replace moves it aside\n",
+    )
+    (data / "member.replaced-1").mkdir()
+    with kubelet(broken):
+        assert script(etcd, "cp-2", "replace", shell="busybox") == (
+            0,
+            f"moved {data}/member to {data}/member.replaced-2; delete it when all is well\n"
+            f"added cp-2 as a learner\nwaiting for the etcd at {URL['cp-2']}:2379\npromoted cp-2: it votes\n",
+            "",
+        )
+    assert list((data / "member.replaced-2/wal").glob("*.wal")) != []
+
+
+def test_a_member_is_not_removed_where_no_quorum_would_be_left(etcd: Cluster) -> None:
+    found_cluster(etcd)
+    etcd.compile(FOUNDERS, bootstrapped=True)
+    etcd.members["cp-3"].kill()
+    assert script(etcd, "cp-1", "remove", "cp-2") == (
+        1,
+        "",
+        "without cp-2, 1 of 2 members would answer and 2 are needed, not up: cp-3\n"
+        "mend: start them first, or add a member\n",
+    )
+    assert script(etcd, "cp-1", "remove", "cp-3") == (0, "removed cp-3\n", "")
+    etcd.members["cp-2"].kill()
+    until_states(etcd, "cp-1", listed(cp_1="voter down", cp_2="voter down"))
+    no_quorum = "etcd has no quorum: 0 of 2 members answer, not: cp-1 cp-2\n"
+    assert script(etcd, "cp-1", "remove", "cp-2") == (
+        1,
+        "",
+        f"{no_quorum}mend: start them first, or restore a backup\n",
+    )
+
+
+def test_a_host_whose_manifest_founds_a_cluster_joins_none(etcd: Cluster) -> None:
+    found_cluster(etcd)
+    lost = etcd.members["cp-3"]
+    lost.kill()
+    lost.wipe()
+    manifest = root_of(lost) / "etc/kubernetes/manifests/etcd.yaml"
+    said = (
+        f"{manifest} is of a new cluster, and this host's etcd is to join one that runs\n"
+        "mend: controlPlane.bootstrapped: true in the spec; kcompile build; install.sh --no-start here; "
+        "then this again\n"
+    )
+    assert {shell: script(etcd, "cp-3", "replace", shell=shell) for shell in SHELLS} == dict.fromkeys(
+        SHELLS, (1, "", said)
+    )
+    assert manifest.exists()
+    assert states(etcd, "cp-1") == listed(cp_1="voter up", cp_2="voter up", cp_3="voter down")
+
+    assert script(etcd, "cp-1", "remove", "cp-3") == (0, "removed cp-3\n", "")
+    assert script(etcd, "cp-3", "add") == (1, "", said)
+    manifest.unlink()
+    assert script(etcd, "cp-3", "add") == (1, "", f"{manifest} is not there\nmend: install.sh --no-start\n")
+    assert states(etcd, "cp-1") == listed(cp_1="voter up", cp_2="voter up")
+
+
+def test_the_last_member_stays(etcd: Cluster) -> None:
+    etcd.compile(("cp-1",), bootstrapped=False)
+    etcd.members["cp-1"].start()
+    etcd.until("put", "key", "value", to="cp-1")
+    assert script(etcd, "cp-1", "add") == (
+        1,
+        "",
+        "no member of etcd answers:\n\n"
+        "mend: start the others' kubelets; where most members are lost for good, restore a backup\n",
+    )
+    assert script(etcd, "cp-1", "remove", URL["cp-1"] + ":2380") == (
+        1,
+        "",
+        f"{URL['cp-1']}:2380 is the only voting member: without it there is no etcd\n",
+    )
+
+
+def test_what_the_spec_declares_and_what_the_cluster_has_must_agree(etcd: Cluster) -> None:
+    etcd.compile(FOUNDERS[:2], bootstrapped=False)
+    for name in FOUNDERS[:2]:
+        etcd.members[name].start()
+    etcd.until("put", "key", "value", to="cp-1")
+    etcd.compile(MEMBERS, bootstrapped=True)
+    assert script(etcd, "cp-4", "add") == (
+        1,
+        "",
+        "the spec declares cp-3, which is no member yet: an etcd that starts with it in its list is refused\n"
+        "mend: add one control-plane node to the spec at a time\n",
+    )
+    etcd.until("member", "add", "stranger", "--peer-urls=https://10.77.0.99:2380", "--learner", to="cp-1")
+    assert script(etcd, "cp-4", "add")[::2] == (
+        1,
+        "- at https://10.77.0.99:2380 is a learner, and etcd takes one at a time\n"
+        "mend: let it be promoted there, or etcd-member.sh remove https://10.77.0.99:2380\n",
+    )
+    assert script(etcd, "cp-1", "remove", "https://10.77.0.99:2380") == (0, "removed https://10.77.0.99:2380\n", "")
+
+
+USAGE = "usage: etcd-member.sh [--root DIR] [--timeout SECONDS] list | add | promote | remove NAME | replace"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], USAGE),
+        (["list", "add"], USAGE),
+        (["remove"], USAGE),
+        (["--what"], USAGE),
+        (["--timeout", "soon", "list"], "--timeout needs a number of seconds"),
+        (["--root"], "--root needs a directory"),
+    ],
+    ids=repr,
+)
+def test_a_wrong_command_line_is_said_before_anything_is_done(
+    args: list[str], said: str, shell: str, examples: Path
+) -> None:
+    own = examples / "out/prod/hosts/cp-1/etcd-member.sh"
+    done = subprocess.run([*SHELLS[shell], own, *args], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (2, "", said)
+
+
+def test_without_the_host_s_files_it_says_so(examples: Path, tmp_path: Path) -> None:
+    own = examples / "out/prod/hosts/cp-1/etcd-member.sh"
+    done = subprocess.run(["sh", own, "--root", tmp_path, "list"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{tmp_path}/etc/kubernetes/pki/etcd/ca.crt cannot be read\n"
+        "mend: run this as root, after `install.sh --no-start` "
+        "(or with --root, where `kcompile render` put the files)\n",
+    )
+
+
+def test_hosts_without_etcd_have_no_such_script(examples: Path) -> None:
+    found = {str(p.relative_to(examples / "out")) for p in (examples / "out").rglob("etcd-member.sh")}
+    assert found == {
+        f"{cluster}/hosts/{host}/etcd-member.sh"
+        for cluster, hosts in (("prod", ("cp-1", "cp-2", "cp-3")), ("lab", ("k8s-master",)), ("edge", ("edge-cp",)))
+        for host in hosts
+    }
