@@ -71,7 +71,7 @@ def tool(name: str) -> str:
     """A real tool, from the virtual environment or the system. Its absence is a failure, never a skip."""
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.exists() else shutil.which(name)
-    assert found, f"{name} is not installed: `make test-tools` lists what the tests need"
+    assert found, f"{name} is not installed: tests/tools.sh lists what the tests need"
     return found
 
 

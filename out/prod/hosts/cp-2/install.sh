@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 74d31cd4e2fde08ebb144d29b37d57f4b31a042dfe763172d1ca432c4dffee13 preflight.sh
-beside 8c221a23690ad0fa852250f37ea336930072e38549d07b6890c7cdcdf0805c74 etcd-member.sh
+beside 7472c64c5ea09e9dc7601a228e63579f964f8d1834da9aca248774f62e606b7d etcd-member.sh
 beside c0819d5f95f8e162345c1cf4ee243153c683874230ecb92c3500486f8513da6d ready.sh
 beside 12050ef22c4bc94ef162c35f92cbbbcef41b032f396e07eaf772a9de472723d5 host.json
 directory /etc/kubernetes/manifests

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 37a3aef62b6d43ff46be7560d0f6680eed625c2ba24de5fb53853ebab09f07f3 preflight.sh
-beside b3c11b98824f22728d1edcd37f0c210afb1ed887356700b3e504b955753cb90a etcd-member.sh
+beside 4f7ce9f680ebae86a54bc09fa89950c3f27bba79bed1830ff62a203c433958a1 etcd-member.sh
 beside 319069b56f72289fcb9051c3bf0043bd9b7c8d9236ac5269bcacb080907f19f6 ready.sh
 beside c9a3461c047b45e95641fc16c0ae8e579985c12ac6b840b444a182659a79789c host.json
 directory /etc/kubernetes/manifests
