@@ -175,7 +175,7 @@ def test_issued_workers_and_control_planes_have_nothing_of_kubeadm_s(examples: P
     assert having == ["w-1", "w-2", "w-3"]
 
 
-def test_the_sealed_script_runs_kubeadm_with_the_authority_s_hash(w_1: Path, tmp_path: Path) -> None:
+def test_the_sealed_script_runs_kubeadm_with_its_configuration_and_has_the_command(w_1: Path, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     fake = tmp_path / "bin/kubeadm"
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
@@ -186,10 +186,14 @@ def test_the_sealed_script_runs_kubeadm_with_the_authority_s_hash(w_1: Path, tmp
     key = run(tool("openssl"), "x509", "-in", w_1 / "etc/kubernetes/pki/ca.crt", "-noout", "-pubkey")
     run(tool("openssl"), "pkey", "-pubin", "-outform", "DER", "-out", der, input=key)
     digest = run(tool("openssl"), "dgst", "-sha256", "-r", der).split()[0]
-    assert run("sh", w_1 / "etc/kubernetes/join.sh", "--v=5", env=env).splitlines() == [
-        *("join", "api.prod.example.com:6443", "--token", bootstrap["users"][0]["user"]["token"]),
-        *("--discovery-token-ca-cert-hash", f"sha256:{digest}", "--node-name", "w-1"),
-        *("--cri-socket", "unix:///run/containerd/containerd.sock", "--v=5"),
+    script = w_1 / "etc/kubernetes/join.sh"
+    by_hand = [line.removeprefix("#   ") for line in script.read_text().splitlines() if line.startswith("#   ")]
+    token = bootstrap["users"][0]["user"]["token"]
+    assert by_hand == [
+        f"kubeadm join api.prod.example.com:6443 --token {token} --discovery-token-ca-cert-hash sha256:{digest}"
+    ]
+    assert run("sh", script, "--v=5", env=env).splitlines() == [
+        *("join", "--config", "/etc/kubernetes/kubeadm-join.yaml", "--v=5")
     ]
 
 

@@ -1,1 +1,1 @@
-ji87AmjvlpUTfYCcqOSOZhu5SsuqRXJE9GR9yChis1GWqq7dypwCkBlaFm74jHNuRhnoDLHQbL1K9uj1CvhnAg==
+fRg8Oxfnz3yD7OlrYJimaK8mhlMvpSref+Y8VHpec7eDapMt+ii9eHJ+vQNarh0EGz7vqKlNldotqndJ+BqfAg==

@@ -17,6 +17,7 @@ from kcompile.secret import Secret
 from kcompile.spec import Taint
 
 DISCOVERY = f"{KUBERNETES_DIR}/kubeadm-discovery.yaml"
+_CONFIGURATION = f"{KUBERNETES_DIR}/kubeadm-join.yaml"
 _MENDS = {
     "bootstrapToken": "journalctl -u kubelet; has the token ended, or was cluster/ not applied? kubectl get csr",
     "issued": "run install.sh again: it brings kubelet.conf and the certificate",
@@ -32,12 +33,13 @@ def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
     if token is None or not joining:
         return
     whole = Secret(token.encode() + b"." + keyring.token_secret(token).reveal())
+    kubeadm = _kubeadm_script(cluster, keyring, whole)
     discovery = yamlfmt.dump(_discovery(cluster, keyring))
     for host in joining:
-        script = SealedBinary(Secret(_kubeadm_script(cluster, keyring, host, whole)))
+        script = SealedBinary(Secret(kubeadm))
         yield Artifact(f"{KUBERNETES_DIR}/join.sh", script, host.name, PRIVATE_SCRIPT_MODE)
         document = SealedYaml(join_configuration(cluster, host, whole))
-        yield Artifact(f"{KUBERNETES_DIR}/kubeadm-join.yaml", document, host.name, PRIVATE_MODE)
+        yield Artifact(_CONFIGURATION, document, host.name, PRIVATE_MODE)
         yield Artifact(DISCOVERY, discovery, host.name, PRIVATE_MODE)
 
 
@@ -55,14 +57,13 @@ def _script(cluster: ResolvedCluster, host: Host) -> bytes:
     )
 
 
-def _kubeadm_script(cluster: ResolvedCluster, keyring: Keyring, host: Host, token: Secret) -> bytes:
+def _kubeadm_script(cluster: ResolvedCluster, keyring: Keyring, token: Secret) -> bytes:
     return templates.render(
         "kubeadm-join.sh",
         endpoint=cluster.endpoint,
         token=token.reveal().decode(),
         hashes=keyring.discovery_hashes(),
-        node=host.name,
-        cri_socket=host.settings.cri_socket,
+        configuration=_CONFIGURATION,
     )
 
 

@@ -135,11 +135,11 @@ directory() { # PATH, which is for its owner alone
 each() {
 beside 06791146648570916e10f51fed5dca7c5be3ea0d50fbc772a30420cd688a0c37 preflight.sh
 beside 548dd998d3bdcbf643c1f300bee501061c0d8f24871c9eb489427efaa7e68e27 join.sh
-beside 719999bb1ac9812c79395e96dcceb0199e93119d14146c693dd9550cc0a553e8 host.json
+beside 3ee73fbbe6001f6f8402495f621fc0900c661783b159c9aa328f18d0ac743d79 host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet
 put 0600 managed yaml bootstrap 58c6e701fe90e66d5bf57df514fbd2508a3439a45c003c73ce36beebc3408667 /etc/kubernetes/bootstrap-kubelet.conf ''
-put 0700 managed binary none de06230427029eadb914d0f0f72f95cef1d054b28e91fcc3c9da0d4f37d4d1ae /etc/kubernetes/join.sh ''
+put 0700 managed binary none faaede39eeb502845107a6160a475784e20ff5f7ca39db937fe589dd47ee1063 /etc/kubernetes/join.sh ''
 put 0600 managed plain none fdd42e620e1b493caebae88ce4616e04265a5f0979bc3b381a5197bad4019014 /etc/kubernetes/kubeadm-discovery.yaml ''
 put 0600 managed yaml none 0698962aa4a2561cafd585cf6897cdebf5229af1ebe2735701e11a6739d03a2c /etc/kubernetes/kubeadm-join.yaml ''
 put 0644 managed plain kubelet 7636a9aa37b251f2e49b48337ca01d88c7e2d208db3a7205c9bcc55f5da1dc9f /etc/kubernetes/pki/ca.crt ''

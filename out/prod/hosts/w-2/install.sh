@@ -135,11 +135,11 @@ directory() { # PATH, which is for its owner alone
 each() {
 beside c67427c87e8db0590acdc251afdb56db07bf7319a632c680874a62a6be30f5cc preflight.sh
 beside 5cba5fa78522e6e0f3e38d1e1d249b0265c60876cd99178e68b471c5ba907db7 join.sh
-beside 3bcdbd1c0646076d31b92b1ee68425cfcdad8af6876afa3541716a5e1915daa2 host.json
+beside 0e2082c4f61fc1cee7587f30606cadaf7eee1bc2556d8df9511960c5d66b0315 host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet
 put 0600 managed yaml bootstrap c5c3ec2261fdd2d63b622d703748a8ec8f6b81184a4548987ad564580199ddb9 /etc/kubernetes/bootstrap-kubelet.conf ''
-put 0700 managed binary none da82b9bd90a125eef9e5f105518f9c326227f8d079aefd47514e8ef227b4e01b /etc/kubernetes/join.sh ''
+put 0700 managed binary none 36bdb876e651f0f74f13aaea2fd5c9f0ed48b6c9fea8b1098c9e986f3d14a894 /etc/kubernetes/join.sh ''
 put 0600 managed plain none fdd42e620e1b493caebae88ce4616e04265a5f0979bc3b381a5197bad4019014 /etc/kubernetes/kubeadm-discovery.yaml ''
 put 0600 managed yaml none 079ff0d0453054d8626e13e8bea70029099d1cadf6abbedae4646d82795625af /etc/kubernetes/kubeadm-join.yaml ''
 put 0644 managed plain kubelet 7636a9aa37b251f2e49b48337ca01d88c7e2d208db3a7205c9bcc55f5da1dc9f /etc/kubernetes/pki/ca.crt ''

@@ -135,11 +135,11 @@ directory() { # PATH, which is for its owner alone
 each() {
 beside 4122695dedd3b0b61a53dfa094ff92b2510fe0a23af90484131a16f495df9fe1 preflight.sh
 beside 39113970c2bbb6e8553673a3ed93520f6bcf5b9057794017a1c47d3e9b7ecffe join.sh
-beside eceeee7bc5e338d00433475bc8e1c70ed19e3a7a88fca5cd486cfcbe5ace09f9 host.json
+beside 4af338a513b7e2714b4cbf6c9b0d1a3148c1faac42bc8eab7274900f176954bd host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet
 put 0600 managed yaml bootstrap 75fd396b11a3fa72ab85f7874ad0b0db0e628717bccf306cf7b1853b7f9c9a3e /etc/kubernetes/bootstrap-kubelet.conf ''
-put 0700 managed binary none e67a71f54a68651566bcf3fbe02ccd3ad4e7cc9acc4d794faaee9220c7fc05bb /etc/kubernetes/join.sh ''
+put 0700 managed binary none 7088039d4f6249695a604054d31d5e14dd9f47f84120aa0cfdacca3605e01e8a /etc/kubernetes/join.sh ''
 put 0600 managed plain none fdd42e620e1b493caebae88ce4616e04265a5f0979bc3b381a5197bad4019014 /etc/kubernetes/kubeadm-discovery.yaml ''
 put 0600 managed yaml none d601304076b620a31aef6f6fb894ea077b9256cec38edc6ad5e6622a34f02a7a /etc/kubernetes/kubeadm-join.yaml ''
 put 0644 managed plain kubelet 7636a9aa37b251f2e49b48337ca01d88c7e2d208db3a7205c9bcc55f5da1dc9f /etc/kubernetes/pki/ca.crt ''
