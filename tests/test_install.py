@@ -261,6 +261,7 @@ class Machine:
             found["var/lib/etcd"] = PRIVATE_DIRECTORY
         found[STATE] = PRIVATE_DIRECTORY
         found[f"{STATE}/installed"] = ("file", "0600", 0, 0, (self.root / STATE / "installed").read_bytes())
+        found[f"{STATE}/host"] = ("file", "0600", 0, 0, f"test/{self.name}\n".encode())
         record = {line.split(" ", 2)[2]: line.split(" ", 1)[0] for line in self.record()}
         assert record == {f"/{path}": hashlib.sha256(rendered[path][4]).hexdigest() for path in kept}
         return found
@@ -760,6 +761,32 @@ def test_an_upgrade_removes_what_the_tree_before_had(machine: MakeMachine) -> No
     assert host.install().out == "nothing to change\n"
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_another_host_s_folder_is_refused_until_the_host_is_removed(shell: str, machine: MakeMachine) -> None:
+    host = machine("s-1", shell=SHELLS[shell])
+    host.install("--no-start")
+    host.name = "w-1"
+    host.bring()
+    before = host.snapshot()
+    for args in ((), ("--check",)):
+        assert host.install(*args, code=2).err == (
+            "this machine was installed as test/s-1, and this is the folder of test/w-1;\n"
+            "for it to become that, remove test/s-1 from it first, as 'Removing a host' in docs/install.md says\n"
+            "nothing was changed\n"
+        )
+    assert host.snapshot() == before
+    remove(host)
+    host.install("--no-start")
+    assert (host.root / STATE / "host").read_text() == "test/w-1\n"
+
+
+def remove(host: Machine) -> None:
+    """Do what the page says."""
+    page = (ROOT / "docs" / "install.md").read_text()
+    commands = page.rpartition("## Removing a host")[2].split("```\n")[1]
+    run(tool("chroot"), host.root, "/bin/dash", "-euc", commands, env={"PATH": host.path})
+
+
 def test_what_a_person_changed_is_not_removed(machine: MakeMachine) -> None:
     host = machine("s-1")
     host.install()
@@ -780,16 +807,17 @@ def test_what_a_person_changed_is_not_removed(machine: MakeMachine) -> None:
 def test_manifests_go_before_what_their_pods_use(machine: MakeMachine) -> None:
     host = machine("cp-1")
     host.install()
-    other = "worker in its place"
     shutil.rmtree(host.folder)
     shutil.copytree(host.trees.host("w-1"), host.folder)
+    script = host.folder / "install.sh"  # as if it had the same name, as a worker
+    script.write_text(script.read_text().replace("identity=test/w-1\n", "identity=test/cp-1\n"))
     shutil.rmtree(host.root / "opened")
     shutil.copytree(host.trees.rendered("w-1"), host.root / "opened")
     removed = [line for line in host.install().lines if line.startswith("removed ")]
     gone = [f"/{path}" for path in below(host.trees.rendered("cp-1")) if not (host.root / path).exists()]
     gone = [path for path in gone if "manifests/" not in path]
     manifests = [f"removed /etc/kubernetes/manifests/{name}.yaml" for name in STATIC_PODS]
-    assert sorted(removed[:4]) == manifests, other
+    assert sorted(removed[:4]) == manifests
     assert sorted(removed[4:]) == sorted(f"removed {path}" for path in gone)
     assert (host.root / CURRENT).is_symlink()  # the kubelet's own, once it was there
 
@@ -1156,11 +1184,9 @@ def test_a_secret_is_in_no_argument_and_no_variable(trees: Trees, machine: MakeM
 
 
 def test_a_host_is_removed_as_the_page_says(machine: MakeMachine) -> None:
-    page = (ROOT / "docs" / "install.md").read_text()
-    commands = page.rpartition("## Removing a host")[2].split("```\n")[1]
     host = machine("s-1")
     host.install()
     host.calls()
-    run(tool("chroot"), host.root, "/bin/dash", "-euc", commands, env={"PATH": host.path})
+    remove(host)
     assert host.calls() == ["systemctl disable --now kubelet", "systemctl daemon-reload"]
     assert [path for path, what in below(host.root, "etc", "var").items() if what[0] != "directory"] == []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from kcompile import diff
-from kcompile.diff import File, Tree
+from kcompile.diff import Change, File, Tree
+from kcompile.impact import restarts
 from kcompile.rollout import Wave, plan
 
 HEALTHY = "`etcdctl endpoint health --cluster` is healthy for every member"
@@ -172,3 +175,20 @@ def test_hosts_that_come_and_go() -> None:
 )
 def test_skew(before: Tree, after: Tree, says: list[str]) -> None:
     assert problems(before, after) == says
+
+
+@pytest.mark.parametrize("host", ["prod/hosts/cp-1", "prod/hosts/w-1", "prod/hosts/s-1", "edge/hosts/edge-cp"])
+def test_the_kubelet_restarts_where_install_sh_restarts_it(host: str, examples: Path) -> None:
+    script = (examples / "out" / host / "install.sh").read_text()
+    rows = [line.split(maxsplit=6)[1:] for line in script.splitlines() if re.match(r"put \d{4} ", line)]
+    assert len(rows) > 10
+    for _, policy, _, effect, _, rest in rows:
+        path = rest.split()[0]
+        told = restarts(Change("file", "mode", "changed", None, None, "hosts", (path,), ("a",), policy))
+        expected = policy == "managed" and effect in ("kubelet", "unit", "drop-in")
+        assert (path, "kubelet" in told) == (path, expected)
+
+
+def test_a_drop_in_that_goes_restarts_the_kubelet() -> None:
+    path = "/etc/systemd/system/kubelet.service.d/20-kcompile.conf"
+    assert restarts(Change("file", "", "removed", None, None, "hosts", (path,), ("a",))) == ("kubelet",)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 
+from kcompile import effects
 from kcompile.diff import CLUSTER, DATA_KEY, UNLISTED, Change
 
 ETCD, API_SERVER, KUBELET = "etcd", "kube-apiserver", "kubelet"
 _MANIFEST = re.compile(r"/etc/kubernetes/manifests/(.+)\.yaml")
-_OF_KUBELET = re.compile(
-    r"/var/lib/kubelet/(config\.yaml|kubeadm-flags\.env|pki/kubelet\.(crt|key))|(?!.*/etcd/).*/ca\.crt"
-    r"|/etc/systemd/system/kubelet\.service(\.d/.*)?|/etc/kubernetes/kubelet\.conf"
-)
 _WORKLOADS = ("Deployment ", "DaemonSet ", "StatefulSet ")
 _OF_RECIPIENTS = {
     (False, True): "can open every secret of the cluster",
@@ -30,17 +27,18 @@ def restarts(change: Change) -> tuple[str, ...]:
     """The components that restart on the change's hosts: static pods by name, and ``kubelet``."""
     if change.where != "hosts" or change.kind in ("host", "recipient"):
         return ()
-    if change.subject == "seal":
-        return ()
-    if change.kind == "file" and (change.subject == "order" or change.action == "removed"):
+    if change.subject == "seal" or (change.kind == "file" and change.subject == "order"):
         return ()
     found: dict[str, None] = {}
     for path in change.paths:
         if pod := _MANIFEST.fullmatch(path):
             if not (change.kind == "file" and change.action != "changed"):
                 found[pod[1]] = None
-        elif _OF_KUBELET.fullmatch(path) and change.policy != "create":
-            found[KUBELET] = None
+        elif change.policy != "create":
+            # certificatesDir is not known here: of two authorities called ca.crt, etcd's is in a folder of its own
+            is_authority = path.endswith("/ca.crt") and not path.endswith("/etcd/ca.crt")
+            if effects.effect(path, is_authority=is_authority) in effects.RESTARTING:
+                found[KUBELET] = None
     return tuple(found)
 
 
@@ -51,7 +49,8 @@ def _of_hosts(change: Change) -> list[str]:
     if change.kind == "host":
         if change.action == "added":
             return ["install its files and start the kubelet"]
-        return ["drain it, delete its Node" + (", remove its etcd member" if "control-plane" in change.subject else "")]
+        member = "remove its member of etcd where it has one, " if "control-plane" in change.subject else ""
+        return [f"drain it, {member}delete its Node"]
     if change.kind == "file" and change.action == "removed":
         said.append(
             "stays on hosts that have it until it is removed there"

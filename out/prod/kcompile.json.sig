@@ -1,1 +1,1 @@
-fRg8Oxfnz3yD7OlrYJimaK8mhlMvpSref+Y8VHpec7eDapMt+ii9eHJ+vQNarh0EGz7vqKlNldotqndJ+BqfAg==
+En0e+kHUEkdP3e3hRurbbZJcsPrFyhIt/7HE6Yz20x8KmNgXBx6B2GPJHoSb6BzXn2IITeMA7XwnTLE6mSnCCA==

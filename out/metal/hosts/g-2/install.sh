@@ -93,7 +93,7 @@ case $0 in
     */*) here=./${0%/*} ;;
     *) here=. ;;
 esac
-host=g-2
+host=g-2 identity=metal/g-2
 state=$root/var/lib/kcompile
 owner=''
 if [ "$(id -u)" = 0 ]; then
@@ -296,6 +296,13 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
+if [ -f "$state/host" ]; then
+    was=$(cat -- "$state/host") || refuse "cannot read $state/host"
+    if [ "$was" != "$identity" ]; then
+        refuse "this machine was installed as $was, and this is the folder of $identity;
+for it to become that, remove $was from it first, as 'Removing a host' in docs/install.md says"
+    fi
+fi
 if [ -h "$state/lock" ]; then
     process=$(readlink "$state/lock")
     if is_running "$process"; then refuse "another install.sh is at work: process $process"; fi
@@ -543,6 +550,7 @@ take_lock() {
 prepare() {
     changing=yes
     take_lock
+    write_state host "$identity$newline"
     write_state pending "files$newline$needs"
     union=$installed
     for line in $record; do
