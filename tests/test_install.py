@@ -762,7 +762,7 @@ def test_an_upgrade_removes_what_the_tree_before_had(machine: MakeMachine) -> No
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_another_host_s_folder_is_refused_until_the_host_is_removed(shell: str, machine: MakeMachine) -> None:
+def test_another_host_s_folder_is_refused_until_the_machine_is_cleared(shell: str, machine: MakeMachine) -> None:
     host = machine("s-1", shell=SHELLS[shell])
     host.install("--no-start")
     host.name = "w-1"
@@ -771,19 +771,19 @@ def test_another_host_s_folder_is_refused_until_the_host_is_removed(shell: str, 
     for args in ((), ("--check",)):
         assert host.install(*args, code=2).err == (
             "this machine was installed as test/s-1, and this is the folder of test/w-1;\n"
-            "for it to become that, remove test/s-1 from it first, as 'Removing a host' in docs/install.md says\n"
+            "for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says\n"
             "nothing was changed\n"
         )
     assert host.snapshot() == before
-    remove(host)
+    clear(host)
     host.install("--no-start")
     assert (host.root / STATE / "host").read_text() == "test/w-1\n"
 
 
-def remove(host: Machine) -> None:
+def clear(host: Machine) -> None:
     """Do what the page says."""
     page = (ROOT / "docs" / "install.md").read_text()
-    commands = page.rpartition("## Removing a host")[2].split("```\n")[1]
+    commands = page.rpartition("### Clearing a machine")[2].split("```\n")[1]
     run(tool("chroot"), host.root, "/bin/dash", "-euc", commands, env={"PATH": host.path})
 
 
@@ -1187,6 +1187,6 @@ def test_a_host_is_removed_as_the_page_says(machine: MakeMachine) -> None:
     host = machine("s-1")
     host.install()
     host.calls()
-    remove(host)
+    clear(host)
     assert host.calls() == ["systemctl disable --now kubelet", "systemctl daemon-reload"]
     assert [path for path, what in below(host.root, "etc", "var").items() if what[0] != "directory"] == []

@@ -184,7 +184,9 @@ def test_the_kubelet_restarts_where_install_sh_restarts_it(host: str, examples: 
     assert len(rows) > 10
     for _, policy, _, effect, _, rest in rows:
         path = rest.split()[0]
-        told = restarts(Change("file", "mode", "changed", None, None, "hosts", (path,), ("a",), policy))
+        told = restarts(Change("line", "", "changed", None, None, "hosts", (path,), ("a",), policy))
+        mode = restarts(Change("file", "mode", "changed", "0644", "0600", "hosts", (path,), ("a",), policy))
+        assert mode == ()
         expected = policy == "managed" and effect in ("kubelet", "unit", "drop-in")
         assert (path, "kubelet" in told) == (path, expected)
 

@@ -27,7 +27,7 @@ def restarts(change: Change) -> tuple[str, ...]:
     """The components that restart on the change's hosts: static pods by name, and ``kubelet``."""
     if change.where != "hosts" or change.kind in ("host", "recipient"):
         return ()
-    if change.subject == "seal" or (change.kind == "file" and change.subject == "order"):
+    if change.subject == "seal" or (change.kind == "file" and change.subject in ("order", "mode", "policy")):
         return ()
     found: dict[str, None] = {}
     for path in change.paths:

@@ -1,1 +1,1 @@
-wNQuCewxkOi6fkJ8x4KYeRAOkClt9Kdj6SEFxIYyiD582YLa6u6klre+2Y/30tZ553zNIqn5eOAvDOuPzzCmBg==
+Z+rVQZAPq2DUoRFomifcQIsd/m6PrLGXFzVxNbyhDbWRYUL0xbRqbRHCzvu6Qody690qXpoTw6KpbSmaNsLbAQ==

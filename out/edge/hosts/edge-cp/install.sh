@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside b53ff59699cca10dc749d8c09ec022cd9695f37ba0dc78859ce91a71f78a7b69 preflight.sh
-beside 35b4c15e3a00e09fa8b68602a07bd4aec2e31ef98fd739cea77a790bcbd86f3e etcd-member.sh
+beside 16f11c176a3f5b693edd81f2820b5564769de0f1df705333109496d665c4ccbe etcd-member.sh
 beside 88f59ea3e7910b750212bb61750ae78f1505aea2d4e94b3728d067fb262b9c25 ready.sh
 beside 4dc4f5bd8b96815a601f103ff22e7024cb8b1d8d64ea751725affe8dcb4ca6b2 host.json
 directory /etc/kubernetes/manifests
@@ -325,12 +325,11 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-if [ -f "$state/host" ]; then
-    was=$(cat -- "$state/host") || refuse "cannot read $state/host"
-    if [ "$was" != "$identity" ]; then
-        refuse "this machine was installed as $was, and this is the folder of $identity;
-for it to become that, remove $was from it first, as 'Removing a host' in docs/install.md says"
-    fi
+was=''
+if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
+if [ -n "$was" ] && [ "$was" != "$identity" ]; then
+    refuse "this machine was installed as $was, and this is the folder of $identity;
+for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says"
 fi
 if [ -h "$state/lock" ]; then
     process=$(readlink "$state/lock")
@@ -579,7 +578,7 @@ take_lock() {
 prepare() {
     changing=yes
     take_lock
-    write_state host "$identity$newline"
+    if [ "$was" != "$identity" ]; then write_state host "$identity$newline"; fi
     write_state pending "files$newline$needs"
     union=$installed
     for line in $record; do

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside ab0a361bd1e6d40e757f8511ccd3b7911376dcbf489a41fe4a0b17b285dd8192 preflight.sh
-beside 7dbc7370328f4afab53131e048a31ca27963af796be0d07de1e8ba11ae776468 etcd-member.sh
+beside 8e0454b77a767c561554d0a3e39a7013598dad0cacc630530b496b615e7326ba etcd-member.sh
 beside 1f35c6e7e476adb42848920177845b2a73747083e4449d34096fdc8708374a69 ready.sh
 beside 51d5c008560c34b41c4251954c9412533321c3341d931c9e77b3991c13865aa5 host.json
 directory /etc/kubernetes/manifests
@@ -323,12 +323,11 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-if [ -f "$state/host" ]; then
-    was=$(cat -- "$state/host") || refuse "cannot read $state/host"
-    if [ "$was" != "$identity" ]; then
-        refuse "this machine was installed as $was, and this is the folder of $identity;
-for it to become that, remove $was from it first, as 'Removing a host' in docs/install.md says"
-    fi
+was=''
+if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
+if [ -n "$was" ] && [ "$was" != "$identity" ]; then
+    refuse "this machine was installed as $was, and this is the folder of $identity;
+for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says"
 fi
 if [ -h "$state/lock" ]; then
     process=$(readlink "$state/lock")
@@ -577,7 +576,7 @@ take_lock() {
 prepare() {
     changing=yes
     take_lock
-    write_state host "$identity$newline"
+    if [ "$was" != "$identity" ]; then write_state host "$identity$newline"; fi
     write_state pending "files$newline$needs"
     union=$installed
     for line in $record; do

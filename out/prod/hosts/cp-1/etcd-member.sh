@@ -62,8 +62,10 @@ done
 [ -n "$verb" ] || { usage >&2; exit 2; }
 
 say() { printf '%s\n' "$1"; }
+doubt=''
 # fail MESSAGE [MEND]
 fail() {
+    if [ -n "$doubt" ]; then printf '%s\n' "$doubt" >&2; fi
     printf '%s\n' "$1" >&2
     if [ -n "${2:-}" ]; then printf 'mend: %s\n' "$2" >&2; fi
     exit 1
@@ -192,14 +194,21 @@ read_members() {
     ')
     [ -n "$members" ] || fail "etcd's list of members is not what it should be: $answer"
 }
-# list_members NOT: the members as a majority of them has it; etcd before 3.5 answers for the one that is asked.
+# list_members NOT: the members as a majority of them has it; etcd before 3.5 answers for the one that is asked. Once
+# something was asked for that may have been done, a majority is waited for.
+changing=''
 list_members() {
-    if read_members '{"linearizable":true}' "$1"; then return 0; fi
-    no_majority=$refused
-    read_members '{}' "$1" || no_member_answers
-    check_quorum '' ''
-    fail "no majority of etcd's members says who they are:
+    until read_members '{"linearizable":true}' "$1"; do
+        no_majority=$refused
+        if [ -n "$changing" ] && in_time; then
+            sleep 1
+            continue
+        fi
+        read_members '{}' "$1" || no_member_answers
+        check_quorum '' ''
+        fail "no majority of etcd's members says who they are:
 ${no_majority%"$newline"}" "run this again, once a leader is elected"
+    done
 }
 no_member_answers() {
     fail "no member of etcd answers:
@@ -281,15 +290,18 @@ insist() {
 }
 # remove_member ID NAME: an answer may have been lost of what was done, so that the members are who tell.
 remove_member() {
+    changing=yes
     if ! insist /v3/cluster/member/remove "{\"ID\":\"$1\"}" "$2"; then
         said=${refused%"$newline"}
+        doubt="it is not known whether $2 was removed"
         list_members "$2"
+        doubt=''
         if printf '%s\n' "$members" | cut -f 1 | grep -qxF -e "$1"; then
-            removed=''
             fail "etcd does not remove $2:
 $said"
         fi
     fi
+    removed=yes
     say "removed $2"
 }
 check_no_learner() {
@@ -309,6 +321,7 @@ add_learner() {
         fail "$root$log has the log of an etcd that is no member of this cluster" \
             "etcd-member.sh replace moves it aside"
     fi
+    changing=yes
     if ! insist /v3/cluster/member/add '{"peerURLs": ["https://10.0.0.11:2380"], "isLearner": true}' "$self"; then
         said=${refused%"$newline"}
         list_members "$self"
@@ -350,11 +363,12 @@ catch_up_and_promote() {
                     return 0
                 fi
                 said=${refused%"$newline"}
-                list_members "$self"
-                find_own
-                if [ "$kind" = voter ]; then
-                    say "promoted $self: it votes"
-                    return 0
+                if read_members '{"linearizable":true}' "$self"; then
+                    find_own
+                    if [ "$kind" = voter ]; then
+                        say "promoted $self: it votes"
+                        return 0
+                    fi
                 fi
             fi
         fi
@@ -371,8 +385,10 @@ park() {
     trap 'exit 1' HUP INT TERM
 }
 unpark() {
-    if [ ! -f "$root$parked" ] || [ -f "$root$manifest" ]; then return 0; fi
-    if [ -n "$removed" ]; then
+    if [ ! -f "$root$parked" ]; then return 0; fi
+    if [ -f "$root$manifest" ]; then # install.sh has put it back meanwhile
+        rm -f -- "$root$parked"
+    elif [ -n "$removed" ]; then
         printf '%s waits in %s: run etcd-member.sh replace again\n' "$root$manifest" "$root$parked" >&2
     else
         mv -- "$root$parked" "$root$manifest"
@@ -467,12 +483,12 @@ END
         check_declared
         if [ "$kind" = voter ]; then check_quorum "$id" "$self"; fi
         park
-        removed=yes
         if [ -n "$id" ]; then
             remove_member "$id" "$self"
             list_members "$self"
             id=''
         fi
+        removed=yes
         move_data
         add_learner
         removed=''

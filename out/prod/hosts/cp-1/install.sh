@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 600187d617a2207b05f8c42910975c62f4bd13b5c47d042d1e4e628c6c57c9b1 preflight.sh
-beside 1450c7be963e7b9bcf6e84aeeaf22ede7d5c16a3e0e683825e198013b904bde5 etcd-member.sh
+beside d7bb0463189400030ded4a09bad5ef7a56895d38c4ce210da1de7a8b4e62d0bf etcd-member.sh
 beside 9f9c5737b258d7b934faa3732cdb68af40f502d89cf972934a56223723918f84 ready.sh
 beside 0e7e5a05b57982844a524938b244de375764a07564346f661be4c5407d09b372 host.json
 directory /etc/kubernetes/manifests
@@ -325,12 +325,11 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-if [ -f "$state/host" ]; then
-    was=$(cat -- "$state/host") || refuse "cannot read $state/host"
-    if [ "$was" != "$identity" ]; then
-        refuse "this machine was installed as $was, and this is the folder of $identity;
-for it to become that, remove $was from it first, as 'Removing a host' in docs/install.md says"
-    fi
+was=''
+if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
+if [ -n "$was" ] && [ "$was" != "$identity" ]; then
+    refuse "this machine was installed as $was, and this is the folder of $identity;
+for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says"
 fi
 if [ -h "$state/lock" ]; then
     process=$(readlink "$state/lock")
@@ -579,7 +578,7 @@ take_lock() {
 prepare() {
     changing=yes
     take_lock
-    write_state host "$identity$newline"
+    if [ "$was" != "$identity" ]; then write_state host "$identity$newline"; fi
     write_state pending "files$newline$needs"
     union=$installed
     for line in $record; do

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 74d31cd4e2fde08ebb144d29b37d57f4b31a042dfe763172d1ca432c4dffee13 preflight.sh
-beside 7472c64c5ea09e9dc7601a228e63579f964f8d1834da9aca248774f62e606b7d etcd-member.sh
+beside f445dced40995c8a5ff88c7e2fe603103f75c20cb413899d460cbd5ac8b117f5 etcd-member.sh
 beside c0819d5f95f8e162345c1cf4ee243153c683874230ecb92c3500486f8513da6d ready.sh
 beside 12050ef22c4bc94ef162c35f92cbbbcef41b032f396e07eaf772a9de472723d5 host.json
 directory /etc/kubernetes/manifests
@@ -324,12 +324,11 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-if [ -f "$state/host" ]; then
-    was=$(cat -- "$state/host") || refuse "cannot read $state/host"
-    if [ "$was" != "$identity" ]; then
-        refuse "this machine was installed as $was, and this is the folder of $identity;
-for it to become that, remove $was from it first, as 'Removing a host' in docs/install.md says"
-    fi
+was=''
+if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
+if [ -n "$was" ] && [ "$was" != "$identity" ]; then
+    refuse "this machine was installed as $was, and this is the folder of $identity;
+for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says"
 fi
 if [ -h "$state/lock" ]; then
     process=$(readlink "$state/lock")
@@ -578,7 +577,7 @@ take_lock() {
 prepare() {
     changing=yes
     take_lock
-    write_state host "$identity$newline"
+    if [ "$was" != "$identity" ]; then write_state host "$identity$newline"; fi
     write_state pending "files$newline$needs"
     union=$installed
     for line in $record; do

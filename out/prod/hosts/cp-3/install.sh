@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 37a3aef62b6d43ff46be7560d0f6680eed625c2ba24de5fb53853ebab09f07f3 preflight.sh
-beside 4f7ce9f680ebae86a54bc09fa89950c3f27bba79bed1830ff62a203c433958a1 etcd-member.sh
+beside 2ab7cd4e6cc1d44fe3d8e4c2d07a67353ce160792e44809eac0f5c9044ac1377 etcd-member.sh
 beside 319069b56f72289fcb9051c3bf0043bd9b7c8d9236ac5269bcacb080907f19f6 ready.sh
 beside c9a3461c047b45e95641fc16c0ae8e579985c12ac6b840b444a182659a79789c host.json
 directory /etc/kubernetes/manifests
@@ -324,12 +324,11 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-if [ -f "$state/host" ]; then
-    was=$(cat -- "$state/host") || refuse "cannot read $state/host"
-    if [ "$was" != "$identity" ]; then
-        refuse "this machine was installed as $was, and this is the folder of $identity;
-for it to become that, remove $was from it first, as 'Removing a host' in docs/install.md says"
-    fi
+was=''
+if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
+if [ -n "$was" ] && [ "$was" != "$identity" ]; then
+    refuse "this machine was installed as $was, and this is the folder of $identity;
+for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says"
 fi
 if [ -h "$state/lock" ]; then
     process=$(readlink "$state/lock")
@@ -578,7 +577,7 @@ take_lock() {
 prepare() {
     changing=yes
     take_lock
-    write_state host "$identity$newline"
+    if [ "$was" != "$identity" ]; then write_state host "$identity$newline"; fi
     write_state pending "files$newline$needs"
     union=$installed
     for line in $record; do

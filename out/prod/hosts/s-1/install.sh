@@ -296,12 +296,11 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-if [ -f "$state/host" ]; then
-    was=$(cat -- "$state/host") || refuse "cannot read $state/host"
-    if [ "$was" != "$identity" ]; then
-        refuse "this machine was installed as $was, and this is the folder of $identity;
-for it to become that, remove $was from it first, as 'Removing a host' in docs/install.md says"
-    fi
+was=''
+if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
+if [ -n "$was" ] && [ "$was" != "$identity" ]; then
+    refuse "this machine was installed as $was, and this is the folder of $identity;
+for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says"
 fi
 if [ -h "$state/lock" ]; then
     process=$(readlink "$state/lock")
@@ -550,7 +549,7 @@ take_lock() {
 prepare() {
     changing=yes
     take_lock
-    write_state host "$identity$newline"
+    if [ "$was" != "$identity" ]; then write_state host "$identity$newline"; fi
     write_state pending "files$newline$needs"
     union=$installed
     for line in $record; do
