@@ -255,6 +255,25 @@ def test_mark_control_plane_passes_arguments_on(operator: Operator, examples: Pa
     assert operator.calls() == [f"--context=x {line}" for line in MARKS]
 
 
+@pytest.mark.parametrize(
+    ("version", "gates", "annotated"),
+    [("v1.33.4", {}, True), ("v1.34.1", {}, False), ("v1.34.1", {"NodeLocalCRISocket": False}, True)],
+    ids=["1.33", "1.34", "1.34 without the gate"],
+)
+def test_nodes_are_annotated_where_kubeadm_reads_the_cri_socket_there(
+    version: str, gates: dict[str, bool], annotated: bool, make_cluster: MakeCluster, tmp_path: Path
+) -> None:
+    crio = {"criSocket": "unix:///var/run/crio/crio.sock"}
+    node = {"name": "cp-1", "address": "10.0.0.11", "nodeRegistration": crio}
+    cluster = make_cluster(kubernetesVersion=version, featureGates=gates, controlPlane={"nodes": [node]})
+    operator = Operator(tmp_path / "o", cluster.build() / "cluster")
+    code, _, err = operator.run("--endpoint-only")
+    assert (code, err) == (0, "")
+    annotation = f"kubeadm.alpha.kubernetes.io/cri-socket={crio['criSocket']}"
+    call = f"{ASK} annotate --overwrite node cp-1 {annotation}"
+    assert [line for line in operator.calls() if "annotate" in line] == ([call] if annotated else [])
+
+
 def test_hostile_file_names_are_words(make_cluster: MakeCluster, tmp_path: Path) -> None:
     cluster = make_cluster()
     name = "a b/$(touch pwned)'\"`x`.yaml"

@@ -917,9 +917,13 @@ def test_a_host_that_was_installed_otherwise_is_taken_over(machine: MakeMachine)
     shutil.copytree(host.root / "opened", host.root, symlinks=True, dirs_exist_ok=True)
     (host.root / "etc/kubernetes/manifests").mkdir(mode=0o700)
     (host.root / "var/lib/kubelet").chmod(0o700)
-    assert host.install().lines == [f"wrote /{STATE}/installed", "changes made: 1"]
+    recorded = [f"wrote what is installed into /{STATE}", "changes made: 1"]
+    assert host.install().lines == recorded
     host.expect_installed()
     assert host.install().out == "nothing to change\n"
+    (host.root / STATE / "host").unlink()
+    assert host.install().lines == recorded
+    host.expect_installed()
 
 
 # --- what is started ------------------------------------------------------------------------------

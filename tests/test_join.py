@@ -6,6 +6,7 @@ No kubeadm is at hand: its configuration is decoded strictly by the fields that 
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -205,12 +206,21 @@ class Api(BaseHTTPRequestHandler):
 
     statuses: dict[str, int]
     asked: list[tuple[str, str]]
+    patched: list[tuple[str, str, Any]]
 
     def do_GET(self) -> None:
-        subject = dict(pair[0] for pair in self.connection.getpeercert()["subject"])
-        self.asked.append((subject["commonName"], self.path))
+        self.asked.append((self.user(), self.path))
         self.send_response(self.statuses.get(self.path, 404))
         self.end_headers()
+
+    def do_PATCH(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.patched.append((self.user(), self.headers["Content-Type"], body))
+        self.send_response(self.statuses.get(f"PATCH {self.path}", 200))
+        self.end_headers()
+
+    def user(self) -> str:
+        return dict(pair[0] for pair in self.connection.getpeercert()["subject"])["commonName"]
 
     def log_message(self, *_: object) -> None:
         pass
@@ -281,16 +291,20 @@ NODE = "/api/v1/nodes/w-1"
 
 
 @contextmanager
-def worker(make_cluster: MakeCluster, path: Path, credentials: str, **kubelet: Any) -> Iterator[Worker]:
+def worker(
+    make_cluster: MakeCluster, path: Path, credentials: str, version: str = "v1.36.2", **kubelet: Any
+) -> Iterator[Worker]:
     class OwnApi(Api):
         statuses: dict[str, int] = {}
         asked: list[tuple[str, str]] = []
+        patched: list[tuple[str, str, Any]] = []
 
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), OwnApi) as api,
         ThreadingHTTPServer(("127.0.0.1", 0), Kubelet) as healthz,
     ):
         cluster = make_cluster(
+            kubernetesVersion=version,
             controlPlaneEndpoint=f"api.test:{api.server_address[1]}",
             kubelet={"healthzPort": healthz.server_address[1], **kubelet},
             nodePools=[{"name": "p", "credentials": credentials, "nodes": [{"name": "w-1", "address": "10.0.1.1"}]}],
@@ -322,6 +336,24 @@ def test_a_worker_with_issued_credentials_joins(make_cluster: MakeCluster, tmp_p
         found = {shell: own.join("--from", "/a b", "--timeout", "9", shell=shell) for shell in SHELLS}
         assert found == dict.fromkeys(SHELLS, (0, said, ""))
         assert own.api.asked == [("system:node:w-1", NODE)] * len(SHELLS)
+        assert own.api.patched == []
+
+
+def test_before_1_34_the_node_is_annotated_with_its_cri_socket(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    """kubeadm upgrade and reset fail on a node without it: kubeadm, ``util/config/cluster.go``."""
+    with worker(make_cluster, tmp_path / "m", "issued", version="v1.33.4") as own:
+        own.api.statuses[NODE] = 200
+        found = {shell: own.join("--timeout", "9", shell=shell)[0] for shell in SHELLS}
+        assert found == dict.fromkeys(SHELLS, 0)
+        annotations = {"kubeadm.alpha.kubernetes.io/cri-socket": "unix:///run/containerd/containerd.sock"}
+        patch = ("system:node:w-1", "application/merge-patch+json", {"metadata": {"annotations": annotations}})
+        assert own.api.patched == [patch] * len(SHELLS)
+        own.api.statuses[f"PATCH {NODE}"] = 403
+        assert own.join("--timeout", "0")[::2] == (
+            1,
+            "node w-1 is not annotated: the API server refuses the kubelet its own node\n"
+            "mend: journalctl -u kubelet; then run this again\n",
+        )
 
 
 def test_a_worker_with_a_token_waits_for_its_certificate(make_cluster: MakeCluster, tmp_path: Path) -> None:
@@ -344,7 +376,7 @@ def test_a_worker_with_a_token_waits_for_its_certificate(make_cluster: MakeClust
 
 MEANINGS = {
     401: "the API server does not know the certificate of the kubelet",
-    403: "the API server does not let the kubelet read its own node",
+    403: "the API server refuses the kubelet its own node",
     404: "the API server knows no node w-1",
     503: "the API server answers with status 503",
 }

@@ -16,6 +16,7 @@ from kcompile.spec import Cluster, ControlPlaneNode, Credentials, NodeSettings, 
 from kcompile.versions.table import Version
 
 DEFAULT_CRI_SOCKET = "unix:///run/containerd/containerd.sock"
+CRI_SOCKET_ANNOTATION = "kubeadm.alpha.kubernetes.io/cri-socket"
 CONTROL_PLANE_TAINT = Taint(key="node-role.kubernetes.io/control-plane", effect="NoSchedule")
 KUBERNETES_DIR = "/etc/kubernetes"
 KUBELET_DIR = "/var/lib/kubelet"
@@ -177,6 +178,13 @@ class ResolvedCluster:
     def has_instance_config(self) -> bool:
         """Whether the kubelet reads its CRI socket from its configuration, by instance-config.yaml."""
         return self._gate("NodeLocalCRISocket", default=self.version.has_instance_config)
+
+    def node_annotations(self, host: Host) -> dict[str, str]:
+        """What kubeadm writes into a Node for its own later runs: the CRI socket, where no file on the host has it.
+
+        Source: kubeadm, ``phases/patchnode/patchnode.go``; read by ``util/config/cluster.go``.
+        """
+        return {} if self.has_instance_config else {CRI_SOCKET_ANNOTATION: host.settings.cri_socket}
 
     @property
     def kubelet_conf_is_local(self) -> bool:

@@ -1,1 +1,1 @@
-4ZYzTO59A7dxh2+lXpqZsVaqNRqSzfxKvZS5znVT7WhpaHtK9n5dEQylTa4I+dMjo73WTlK/6L4XizOpweceDQ==
+z3x1j58unNpXuPzCl07ja/Cr0Qk71tWTF32k+UKVbMitNeAa8prI2m3Y3SfGegU8W5Pbk2x+iix50feMYJe+CQ==

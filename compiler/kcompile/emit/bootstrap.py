@@ -12,7 +12,11 @@ from kcompile.hosts import CONTROL_PLANE_TAINT, KUBERNETES_DIR, ResolvedCluster
 def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
     """mark-control-plane.sh."""
     marked = [
-        {"name": host.name, "taints": (CONTROL_PLANE_TAINT,) if host.settings.taints is None else host.settings.taints}
+        {
+            "name": host.name,
+            "taints": (CONTROL_PLANE_TAINT,) if host.settings.taints is None else host.settings.taints,
+            "annotations": cluster.node_annotations(host),
+        }
         for host in cluster.control_plane
     ]
     script = templates.render("mark-control-plane.sh", nodes=marked)

@@ -6,6 +6,7 @@ Source: kubeadm, ``cmd/kubeadm/app/apis/kubeadm/v1beta3`` and ``v1beta4`` (JoinC
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ def emit(cluster: ResolvedCluster, keyring: Keyring) -> Iterator[Artifact]:
 
 def _script(cluster: ResolvedCluster, host: Host) -> bytes:
     certificates = host.settings.kubelet_extra_args.get("cert-dir")
+    annotations = cluster.node_annotations(host)
     return templates.render(
         "join.sh",
         node=host.name,
@@ -54,6 +56,7 @@ def _script(cluster: ResolvedCluster, host: Host) -> bytes:
         config=f"{KUBELET_DIR}/config.yaml",
         certificates=certificates[-1] if certificates else KUBELET_PKI,
         credentials_mend=_MENDS[host.settings.credentials],
+        annotations=json.dumps({"metadata": {"annotations": annotations}}) if annotations else "",
     )
 
 

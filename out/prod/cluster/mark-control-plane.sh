@@ -1,5 +1,6 @@
 #!/bin/sh
-# Labels and taints the control-plane nodes, as kubeadm's mark-control-plane phase does. Written by kcompile; do not edit.
+# Marks the control-plane nodes as kubeadm does: labels, taints, and the CRI socket where its later runs read it there.
+# Written by kcompile; do not edit.
 # Run it with an admin kubeconfig once the nodes have registered; arguments are passed to kubectl.
 set -eu
 

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 0ad54085ed454a247cd82141e0b11534d27648c61979229d9faea6515ecffc5b preflight.sh
-beside 8e2d8b2c024f82b66cd6e7c21a4dc0fa827250c69fdae12f9872baa55d9d71ee join.sh
+beside 1af00daaee35216859a9b44c52411f86d10a5966fc7ab50f4f5b44ce4552aa43 join.sh
 beside 9d5a20b899caa8a8fe7a545d36c83d74816b0c29c41a1529fab521185364900e host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet
@@ -612,7 +612,9 @@ plan_gone
 for word in $pending; do
     if [ "$word" != files ]; then need "$word"; fi
 done
-if [ "$record" != "${installed%"$newline"}" ] || [ -n "$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
+unrecorded=''
+if [ "$record" != "${installed%"$newline"}" ] || [ "$was" != "$identity" ]; then unrecorded=yes; fi
+if [ -n "$unrecorded$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
 if [ -z "$dirty" ]; then
     echo 'nothing to change'
     leave 0
@@ -622,7 +624,7 @@ if [ -n "$interrupted" ]; then tell complete completed 'a run that was interrupt
 step=apply
 each
 remove_gone
-if [ "$changes" = 0 ] && [ "$record" != "${installed%"$newline"}" ]; then tell write wrote "$state/installed"; fi
+if [ "$changes" = 0 ] && [ -n "$unrecorded" ]; then tell write wrote "what is installed into $state"; fi
 if [ -z "$check" ]; then
     sync
     write_state installed "$installed"

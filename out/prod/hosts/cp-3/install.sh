@@ -640,7 +640,9 @@ plan_gone
 for word in $pending; do
     if [ "$word" != files ]; then need "$word"; fi
 done
-if [ "$record" != "${installed%"$newline"}" ] || [ -n "$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
+unrecorded=''
+if [ "$record" != "${installed%"$newline"}" ] || [ "$was" != "$identity" ]; then unrecorded=yes; fi
+if [ -n "$unrecorded$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
 if [ -z "$dirty" ]; then
     echo 'nothing to change'
     leave 0
@@ -650,7 +652,7 @@ if [ -n "$interrupted" ]; then tell complete completed 'a run that was interrupt
 step=apply
 each
 remove_gone
-if [ "$changes" = 0 ] && [ "$record" != "${installed%"$newline"}" ]; then tell write wrote "$state/installed"; fi
+if [ "$changes" = 0 ] && [ -n "$unrecorded" ]; then tell write wrote "what is installed into $state"; fi
 if [ -z "$check" ]; then
     sync
     write_state installed "$installed"

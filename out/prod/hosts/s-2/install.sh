@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 1bdb3147bc565cbc5c72f99c471bc3d5180fbb488069dcffcd1d81b895f4301b preflight.sh
-beside 306bbbec59d3bdf4e64194cb729a46be0b3be6a59fe469a1e5de5e5d0d923873 join.sh
+beside b662ebd44a1ed3c00419fda896468d0855b65e0b8303763c7eb59f0a52f0f521 join.sh
 beside 2cb6d9f56142d3f62a1cf8ae002f7a36eb2372e8d78c39f2e7fff925dae11d0e host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet
@@ -612,7 +612,9 @@ plan_gone
 for word in $pending; do
     if [ "$word" != files ]; then need "$word"; fi
 done
-if [ "$record" != "${installed%"$newline"}" ] || [ -n "$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
+unrecorded=''
+if [ "$record" != "${installed%"$newline"}" ] || [ "$was" != "$identity" ]; then unrecorded=yes; fi
+if [ -n "$unrecorded$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
 if [ -z "$dirty" ]; then
     echo 'nothing to change'
     leave 0
@@ -622,7 +624,7 @@ if [ -n "$interrupted" ]; then tell complete completed 'a run that was interrupt
 step=apply
 each
 remove_gone
-if [ "$changes" = 0 ] && [ "$record" != "${installed%"$newline"}" ]; then tell write wrote "$state/installed"; fi
+if [ "$changes" = 0 ] && [ -n "$unrecorded" ]; then tell write wrote "what is installed into $state"; fi
 if [ -z "$check" ]; then
     sync
     write_state installed "$installed"

@@ -75,11 +75,12 @@ is_healthy() {
         curl --silent --fail --globoff --noproxy '*' --max-time 5 --output /dev/null "http://$address:$port/healthz"
 }
 has_credentials() { [ -s "$kubeconfig" ] && [ -s "$certificates/kubelet-client-current.pem" ]; }
-is_registered() {
+# ask_for_node [CURL-ARGUMENT ...]
+ask_for_node() {
     status=$(
         cd "$certificates" && curl --silent --globoff --noproxy '*' --connect-timeout 3 --max-time 10 \
             --cacert "$authority" --cert ./kubelet-client-current.pem --key ./kubelet-client-current.pem \
-            --output /dev/null --write-out '%{http_code}' "https://$endpoint/api/v1/nodes/$node"
+            --output /dev/null --write-out '%{http_code}' "$@" "https://$endpoint/api/v1/nodes/$node"
     ) || status=000
     [ "$status" = 200 ]
 }
@@ -88,7 +89,7 @@ meaning() {
     case $status in
         000) printf 'https://%s does not answer with a certificate of the cluster' "$endpoint" ;;
         401) printf 'the API server does not know the certificate of the kubelet' ;;
-        403) printf 'the API server does not let the kubelet read its own node' ;;
+        403) printf 'the API server refuses the kubelet its own node' ;;
         404) printf 'the API server knows no node %s' "$node" ;;
         *) printf 'the API server answers with status %s' "$status" ;;
     esac
@@ -106,7 +107,7 @@ until has_credentials; do
 done
 say "waiting until node $node is registered"
 status=000
-until is_registered; do
+until ask_for_node; do
     in_time || fail "node $node is not registered: $(meaning)" 'journalctl -u kubelet; the clocks of both machines'
     sleep 1
 done

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 06791146648570916e10f51fed5dca7c5be3ea0d50fbc772a30420cd688a0c37 preflight.sh
-beside 548dd998d3bdcbf643c1f300bee501061c0d8f24871c9eb489427efaa7e68e27 join.sh
+beside 4b3ef5fa57daeedf9980254ef429100bbb4f5f3a415b64eb4836891060f6be06 join.sh
 beside 3ee73fbbe6001f6f8402495f621fc0900c661783b159c9aa328f18d0ac743d79 host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet
@@ -612,7 +612,9 @@ plan_gone
 for word in $pending; do
     if [ "$word" != files ]; then need "$word"; fi
 done
-if [ "$record" != "${installed%"$newline"}" ] || [ -n "$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
+unrecorded=''
+if [ "$record" != "${installed%"$newline"}" ] || [ "$was" != "$identity" ]; then unrecorded=yes; fi
+if [ -n "$unrecorded$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
 if [ -z "$dirty" ]; then
     echo 'nothing to change'
     leave 0
@@ -622,7 +624,7 @@ if [ -n "$interrupted" ]; then tell complete completed 'a run that was interrupt
 step=apply
 each
 remove_gone
-if [ "$changes" = 0 ] && [ "$record" != "${installed%"$newline"}" ]; then tell write wrote "$state/installed"; fi
+if [ "$changes" = 0 ] && [ -n "$unrecorded" ]; then tell write wrote "what is installed into $state"; fi
 if [ -z "$check" ]; then
     sync
     write_state installed "$installed"

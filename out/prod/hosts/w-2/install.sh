@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside c67427c87e8db0590acdc251afdb56db07bf7319a632c680874a62a6be30f5cc preflight.sh
-beside 5cba5fa78522e6e0f3e38d1e1d249b0265c60876cd99178e68b471c5ba907db7 join.sh
+beside e4c4b757df5391ae4d56588b0fec025d0c12a82508a7d9154ea4369cbd2bc852 join.sh
 beside 0e2082c4f61fc1cee7587f30606cadaf7eee1bc2556d8df9511960c5d66b0315 host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet
@@ -612,7 +612,9 @@ plan_gone
 for word in $pending; do
     if [ "$word" != files ]; then need "$word"; fi
 done
-if [ "$record" != "${installed%"$newline"}" ] || [ -n "$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
+unrecorded=''
+if [ "$record" != "${installed%"$newline"}" ] || [ "$was" != "$identity" ]; then unrecorded=yes; fi
+if [ -n "$unrecorded$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
 if [ -z "$dirty" ]; then
     echo 'nothing to change'
     leave 0
@@ -622,7 +624,7 @@ if [ -n "$interrupted" ]; then tell complete completed 'a run that was interrupt
 step=apply
 each
 remove_gone
-if [ "$changes" = 0 ] && [ "$record" != "${installed%"$newline"}" ]; then tell write wrote "$state/installed"; fi
+if [ "$changes" = 0 ] && [ -n "$unrecorded" ]; then tell write wrote "what is installed into $state"; fi
 if [ -z "$check" ]; then
     sync
     write_state installed "$installed"

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 4122695dedd3b0b61a53dfa094ff92b2510fe0a23af90484131a16f495df9fe1 preflight.sh
-beside 39113970c2bbb6e8553673a3ed93520f6bcf5b9057794017a1c47d3e9b7ecffe join.sh
+beside 0a102f989c56108078de5d245466ea377b9b1137a14185ad209fda19ce79355a join.sh
 beside 4af338a513b7e2714b4cbf6c9b0d1a3148c1faac42bc8eab7274900f176954bd host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet
@@ -612,7 +612,9 @@ plan_gone
 for word in $pending; do
     if [ "$word" != files ]; then need "$word"; fi
 done
-if [ "$record" != "${installed%"$newline"}" ] || [ -n "$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
+unrecorded=''
+if [ "$record" != "${installed%"$newline"}" ] || [ "$was" != "$identity" ]; then unrecorded=yes; fi
+if [ -n "$unrecorded$interrupted$gone${start:+$needs}" ]; then dirty=yes; fi
 if [ -z "$dirty" ]; then
     echo 'nothing to change'
     leave 0
@@ -622,7 +624,7 @@ if [ -n "$interrupted" ]; then tell complete completed 'a run that was interrupt
 step=apply
 each
 remove_gone
-if [ "$changes" = 0 ] && [ "$record" != "${installed%"$newline"}" ]; then tell write wrote "$state/installed"; fi
+if [ "$changes" = 0 ] && [ -n "$unrecorded" ]; then tell write wrote "what is installed into $state"; fi
 if [ -z "$check" ]; then
     sync
     write_state installed "$installed"
