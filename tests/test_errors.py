@@ -569,7 +569,7 @@ CASES = {
         ],
     ),
     "authorization-twice": (
-        {"apiServer": {"extraArgs": {"authorization-config": "/x", "authorization-mode": "RBAC"}}},
+        {"apiServer": {"extraArgs": {"authorization-config": "/x", "authorization-mode": "Node,RBAC"}}},
         [
             "error: spec.apiServer.extraArgs.authorization-config: the API server does not take it together with"
             " authorization-mode | keep one of them"

@@ -295,6 +295,29 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"dns": {"disabled": True}, "kubelet": {"clusterDNS": ["10.96.0.11"]}},
         [],
     ),
+    "anonymous-requests-refused": (
+        {"kubernetesVersion": "v1.31.4", "apiServer": {"extraArgs": {"anonymous-auth": ["true", "F"]}}},
+        [
+            "wK0639 apiServer.extraArgs.anonymous-auth: the API server refuses its own probes, which are anonymous, and is restarted again and again | leave it out"
+        ],
+    ),
+    "anonymous-requests-refused-and-probes-patched": (
+        {
+            "apiServer": {"extraArgs": {"anonymous-auth": "false"}},
+            "patches": [{"target": "kube-apiserver", "patch": {"metadata": {"labels": {"probes": "mine"}}}}],
+        },
+        [],
+    ),
+    "anonymous-requests-taken": ({"apiServer": {"extraArgs": {"anonymous-auth": ["false", "true"]}}}, []),
+    "authorizers-of-which-nothing-is-known": ({"apiServer": {"extraArgs": {"authorization-mode": "Webhook"}}}, []),
+    "authorizers-in-several-words": ({"apiServer": {"extraArgs": {"authorization-mode": ["RBAC", "Node"]}}}, []),
+    "authorizers-that-deny": (
+        {"apiServer": {"extraArgs": {"authorization-mode": "AlwaysDeny"}}},
+        [
+            "wK0641 apiServer.extraArgs.authorization-mode: without Node, kubelets have no rights | add Node",
+            "wK0641 apiServer.extraArgs.authorization-mode: without RBAC, the controllers, the scheduler, CoreDNS and administrators have no rights | add RBAC",
+        ],
+    ),
     "words-of-configurations": (
         pool(kubelet={"cgroupDriver": "", "topologyManagerPolicy": "Restricted", "port": 0, "oomScoreAdj": -1000}),
         [

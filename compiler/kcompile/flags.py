@@ -7,6 +7,9 @@ from collections.abc import Mapping
 Args = Mapping[str, tuple[str, ...]]
 """Flags with their values; several values repeat the flag."""
 
+GO_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+GO_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+"""What Go's strconv.ParseBool reads as true and as false."""
 DEFAULT_AUTHORIZATION_MODES = "Node,RBAC"
 _AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
 

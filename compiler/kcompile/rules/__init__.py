@@ -11,7 +11,7 @@ from typing import Any
 from kcompile import marked
 from kcompile.errors import Path, Problem
 from kcompile.needs import View, can_speak
-from kcompile.rules import dates, flags, networking, nodes, patches, settings
+from kcompile.rules import access, dates, flags, networking, nodes, patches, settings
 from kcompile.spec import Cluster
 
 Rule = Callable[[Cluster], Iterator[Problem]]
@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     *networking.RULES,
     *nodes.RULES,
     *settings.RULES,
+    *access.RULES,
     *flags.RULES,
     *patches.RULES,
     *dates.RULES,

@@ -10,6 +10,7 @@ from typing import Any
 
 from kcompile import network
 from kcompile.errors import Path, Problem, Severity
+from kcompile.flags import GO_TRUE
 from kcompile.needs import needs
 from kcompile.network import Network
 from kcompile.rules.places import node_addresses
@@ -103,8 +104,6 @@ def room_for_cluster_dns(cluster: Cluster) -> Iterator[Problem]:
             yield Problem("K0405", f"{service} is too small: cluster DNS takes its tenth address", _SERVICE, hint)
 
 
-_GO_TRUE = ("1", "t", "T", "TRUE", "true", "True")
-"""What Go's strconv.ParseBool reads as true."""
 _MASK = "node-cidr-mask-size"
 _CONTROLLER_MANAGER: Path = ("spec", "controllerManager", "extraArgs")
 
@@ -140,7 +139,7 @@ def _masks(cluster: Cluster) -> _Masks | None:
         pods = network.networks(ranges)
     except ValueError:
         return None
-    if allocates not in _GO_TRUE:
+    if allocates not in GO_TRUE:
         return None
     texts = {flag: args[flag][-1] for flag in (_MASK, f"{_MASK}-ipv4", f"{_MASK}-ipv6") if args.get(flag)}
     sizes = {flag: _go_int(text) for flag, text in texts.items()}

@@ -369,27 +369,6 @@ def etcd_knows_its_flags(cluster: Cluster) -> Iterator[Problem]:
         yield Problem("K0615", message, ("spec", "etcd", "local", "imageTag"), hint)
 
 
-_AUTHORIZATION: Path = ("spec", "apiServer", "extraArgs", "authorization-config")
-
-
-def authorization_is_said_once(cluster: Cluster) -> Iterator[Problem]:
-    """The API server takes modes or a configuration."""
-    args = cluster.spec.api_server.extra_args
-    if "authorization-config" in args and "authorization-mode" in args:
-        message = "the API server does not take it together with authorization-mode"
-        yield Problem("K0616", message, _AUTHORIZATION, "keep one of them", at_key=True)
-
-
-def authorization_config_is_possible(cluster: Cluster) -> Iterator[Problem]:
-    """Up to 1.29 kubeadm always writes authorization-mode, also beside a configuration."""
-    args = cluster.spec.api_server.extra_args
-    minor = names.minor_version(cluster.spec.kubernetes_version)
-    if "authorization-config" in args and "authorization-mode" not in args and minor < 30:
-        message = f"kubeadm v1.{minor} always sets authorization-mode, which the API server does not take with it"
-        hint = "list the modes in authorization-mode"
-        yield Problem("K0617", message, _AUTHORIZATION, hint, Severity.WARNING, at_key=True)
-
-
 def _stored_as_v1beta3(cluster: Cluster) -> Iterator[tuple[Path, Component | LocalEtcd]]:
     """What kubeadm up to 1.30 stores of the components; a later ``kubeadm upgrade`` knows no more of them."""
     if names.minor_version(cluster.spec.kubernetes_version) <= 30:
@@ -614,8 +593,6 @@ RULES = (
     etcd_client_knows_its_authority,
     etcd_files_need_https,
     etcd_knows_its_flags,
-    authorization_is_said_once,
-    authorization_config_is_possible,
     flags_that_v1beta3_repeats,
     variables_that_v1beta3_has,
     bind_ports,
