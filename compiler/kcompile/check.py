@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from kcompile import __version__, hostkeys, load, pipeline, secretsfile, sops, store
+from kcompile import __version__, hostkeys, load, pipeline, reading, secretsfile, sops, spec_and_secrets, store
 from kcompile.artifact import MANIFEST, SCRIPT_MODE, SEALED, SIGNATURE, TreeFile
 from kcompile.errors import KcompileError, Position, Problem, SecretsError, Severity
 from kcompile.hosts import resolve
@@ -119,14 +119,14 @@ class _Manifest:
 
 def check(file: str, out: Path, environ: Mapping[str, str], now: datetime) -> Checked:
     """Hold the tree of a spec against what the spec and its secrets file give. Raises KcompileError."""
-    spec = pipeline.read_spec(file, now, Severity.ERROR)
+    spec = reading.read_spec(file, now, Severity.ERROR)
     cluster = resolve(spec.cluster)
     root = out / cluster.name
     standing = store.standing(root)
     secrets_file = secretsfile.path_for(file)
     closed = secretsfile.of_spec(file)
     secrets = secretsfile.with_certificates(closed.secrets, spec.certificates)
-    pipeline.check_agreement(spec, cluster, secrets, closed.recipients)
+    spec_and_secrets.check_agreement(spec, cluster, secrets, closed.recipients)
     inputs = pipeline.inputs_of(spec, secrets_file, closed.content)
 
     manifest = _Manifest(standing.files.get(MANIFEST), standing.files.get(SIGNATURE, b""))

@@ -54,6 +54,11 @@ class Problem:
         return replace(self, position=position)
 
 
+def errors_among(problems: Iterable[Problem]) -> list[Problem]:
+    """Those that stop the command."""
+    return [problem for problem in problems if problem.severity is Severity.ERROR]
+
+
 def described(value: object) -> str:
     """A value of a document in words, for messages: ``the number 5``, ``a list``. Strings are not repeated."""
     if value is None:

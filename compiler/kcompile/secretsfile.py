@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from kcompile import age, hostkeys, identities, load, pki, sops, timefmt, validate, yamlread
-from kcompile.errors import Position, Problem, SecretsError, SpecError
+from kcompile.errors import Position, Problem, SecretsError, Severity, SpecError
 from kcompile.hosts import ResolvedCluster
 from kcompile.keyring import leaves, stored_leaves
 from kcompile.manifest import SECRETS_REGEX, ClusterSecrets
@@ -126,6 +126,20 @@ def of_spec(spec: str) -> Closed:
 def read(file: str) -> Closed:
     """The public part of a secrets file, for which no key is needed. Raises SpecError."""
     return _closed(file, load.read_file(file))
+
+
+def faults(spec: str, missing: Severity) -> list[Problem]:
+    """What is wrong with a spec's secrets file in itself; or that there is none, as bad as ``missing`` says."""
+    file = path_for(spec)
+    if not os.path.lexists(file):
+        hint = f"`kcompile secrets create {shlex.quote(spec)}` makes it"
+        position = Position(spec, 1, 1)
+        return [Problem("K0901", f"there is no {file}", hint=hint, severity=missing, position=position)]
+    try:
+        read(file)
+    except SpecError as error:
+        return list(error.problems)
+    return []
 
 
 def _closed(file: str, content: bytes) -> Closed:

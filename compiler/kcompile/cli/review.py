@@ -134,14 +134,14 @@ def certs(specs: tuple[str, ...], out: str, min_days: int | None, style: str) ->
       kcompile certs clusters/prod.yaml --format prometheus > /var/lib/node_exporter/prod.prom
     """
     with errors():
-        from kcompile import expiry, pipeline, secretsfile
+        from kcompile import expiry, reading, secretsfile
         from kcompile.hosts import resolve
         from kcompile.report import expiry as report
 
         now = present()
         found: dict[str, tuple[expiry.Expiry, ...]] = {}
         for spec in specs_of(specs):
-            read = pipeline.read_spec(spec, now)
+            read = reading.read_spec(spec, now)
             name = read.cluster.metadata.name
             closed = secretsfile.of_spec(spec)
             secrets = secretsfile.with_certificates(closed.secrets, read.certificates)

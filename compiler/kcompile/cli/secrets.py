@@ -30,12 +30,12 @@ def secrets_create(spec: str, style: str) -> None:
       kcompile secrets create clusters/prod.yaml      # writes clusters/prod.secrets.yaml
     """
     with errors(style):
-        from kcompile import pipeline, secretsfile, store
+        from kcompile import reading, secretsfile, store
         from kcompile.hosts import resolve
 
         now = present()
         target = Path(secretsfile.path_for(spec))
-        read = pipeline.read_spec(spec, now)
+        read = reading.read_spec(spec, now)
         if target.exists():
             hint = "`kcompile secrets update` adds what is missing; rename the file to start anew"
             raise OutputError(
@@ -65,15 +65,15 @@ def secrets_update(spec: str, style: str) -> None:
       kcompile secrets update clusters/prod.yaml
     """
     with errors(style):
-        from kcompile import pipeline, secretsfile, store
+        from kcompile import reading, secretsfile, spec_and_secrets, store
         from kcompile.hosts import resolve
 
         now = present()
         target = secretsfile.path_for(spec)
-        read = pipeline.read_spec(spec, now)
+        read = reading.read_spec(spec, now)
         opened = secretsfile.open_file(target, os.environ, f"`kcompile secrets create {shlex.quote(spec)}` makes it")
         cluster = resolve(read.cluster)
-        pipeline.check_update(read, cluster, opened)
+        spec_and_secrets.check_update(read, cluster, opened)
         updated = secretsfile.update(cluster, opened, now)
         tell(read.warnings, style)
         if updated.text is None:
@@ -104,14 +104,14 @@ def csr(spec: str, style: str) -> None:
       kcompile csr clusters/prod.yaml      # clusters/prod.certificates/cp-1/apiserver.csr ...
     """
     with errors(style):
-        from kcompile import pipeline, secretsfile, store
+        from kcompile import reading, secretsfile, store
         from kcompile.hosts import resolve
         from kcompile.keyring import Keyring, signs_elsewhere, stored_leaves
         from kcompile.pki import request_pem
 
         now = present()
         target = secretsfile.path_for(spec)
-        cluster = resolve(pipeline.read_spec(spec, now).cluster)
+        cluster = resolve(reading.read_spec(spec, now).cluster)
         hint = f"`kcompile secrets create {shlex.quote(spec)}` makes it"
         opened = secretsfile.open_file(target, os.environ, hint)
         text, added = secretsfile.extend(cluster, opened, now)

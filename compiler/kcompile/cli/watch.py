@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from kcompile import pipeline
+from kcompile import reading
 
 _INTERVAL_SECONDS = 0.2
 _State = tuple[int, int, int] | None
@@ -33,7 +33,7 @@ class Watch:
     def look(self) -> None:
         """Take what stands as known. Called before it is read, so that nothing that changes meanwhile is missed."""
         own = _state(self._spec)  # before it is asked what it names
-        self._paths = pipeline.files_read(self._spec)
+        self._paths = reading.files_read(self._spec)
         self._known = {**self._states(), Path(self._spec): own}
 
     def _states(self) -> dict[Path, _State]:
