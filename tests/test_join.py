@@ -348,6 +348,7 @@ def test_before_1_34_the_node_is_annotated_with_its_cri_socket(make_cluster: Mak
         annotations = {"kubeadm.alpha.kubernetes.io/cri-socket": "unix:///run/containerd/containerd.sock"}
         patch = ("system:node:w-1", "application/merge-patch+json", {"metadata": {"annotations": annotations}})
         assert own.api.patched == [patch] * len(SHELLS)
+        run(tool("shellcheck"), "--shell=sh", "--severity=style", own.folder / "join.sh")
         own.api.statuses[f"PATCH {NODE}"] = 403
         assert own.join("--timeout", "0")[::2] == (
             1,

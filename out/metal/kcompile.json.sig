@@ -1,1 +1,1 @@
-yU/yo0Wi7llVGzfMKB8lu41WejiQCO/51AkQ5h187/ccEoP1IRLiATnyW/myCrixZ3Mx0YWUjFoufdJ2d6ANDQ==
+ujyITUlc5q/RoBE6/XA2kuGjqmvaaXZAHsS4OTtyAgu9oPL5i0e0jBtxWh+emaHT/RaQtV13xXD86qjq6wJbBQ==

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 17c8683116cd82a5a78228c38b93169ba587d22531cfc2d25e3f867300b9641f preflight.sh
-beside cbcf5533dff4835b1dc9e2daca0936bc5b50bc20453f25f1310a048c2b14502b join.sh
+beside 5661326476e93a8548dad748ef06dfd75c62ae653810ea22d1ef20999df67d72 join.sh
 beside 2e8ac6d77ba1d77a32350a51bcdcda8988c0d232a268cff1d04279e6dcf7a09b host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 0ad54085ed454a247cd82141e0b11534d27648c61979229d9faea6515ecffc5b preflight.sh
-beside 1af00daaee35216859a9b44c52411f86d10a5966fc7ab50f4f5b44ce4552aa43 join.sh
+beside d7f2d4c81f632f4c53a13eb87b830b362209953145976a7d4aa63e4d19c459b2 join.sh
 beside 9d5a20b899caa8a8fe7a545d36c83d74816b0c29c41a1529fab521185364900e host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside c5c8d0ebef3cde89304da0811c7f8881012454f5a03656d87cfe2535d463f2dc preflight.sh
-beside 663a5a48a7780a189d7f129dec8b80ed7c6ce469d7a3400ea26e2951f5d42ae7 join.sh
+beside e00a59909b2d63b602dbd5b7cee03662d18d47b3ce73dc53c719ef2dc5ba243a join.sh
 beside efa77ce8a6ab127ff75452e4e274bfc96fefec31131be9e6cf40bc27a63bf948 host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet

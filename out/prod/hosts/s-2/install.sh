@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 1bdb3147bc565cbc5c72f99c471bc3d5180fbb488069dcffcd1d81b895f4301b preflight.sh
-beside b662ebd44a1ed3c00419fda896468d0855b65e0b8303763c7eb59f0a52f0f521 join.sh
+beside 92fb2d7b33282ee4567dde489fc2f11d205cb830e30b886be93011e22a656d82 join.sh
 beside 2cb6d9f56142d3f62a1cf8ae002f7a36eb2372e8d78c39f2e7fff925dae11d0e host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet

@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 06791146648570916e10f51fed5dca7c5be3ea0d50fbc772a30420cd688a0c37 preflight.sh
-beside 4b3ef5fa57daeedf9980254ef429100bbb4f5f3a415b64eb4836891060f6be06 join.sh
+beside 07ba266b4319439ec72ae2f38b6221724b6e74a3aa9ae95d809297a72c8e745f join.sh
 beside 3ee73fbbe6001f6f8402495f621fc0900c661783b159c9aa328f18d0ac743d79 host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet

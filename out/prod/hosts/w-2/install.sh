@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside c67427c87e8db0590acdc251afdb56db07bf7319a632c680874a62a6be30f5cc preflight.sh
-beside e4c4b757df5391ae4d56588b0fec025d0c12a82508a7d9154ea4369cbd2bc852 join.sh
+beside ae77502558360aea692f059e76e8ab03950b327e2425cfc6ecf08194710e7593 join.sh
 beside 0e2082c4f61fc1cee7587f30606cadaf7eee1bc2556d8df9511960c5d66b0315 host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet

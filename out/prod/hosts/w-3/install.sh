@@ -134,7 +134,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 4122695dedd3b0b61a53dfa094ff92b2510fe0a23af90484131a16f495df9fe1 preflight.sh
-beside 0a102f989c56108078de5d245466ea377b9b1137a14185ad209fda19ce79355a join.sh
+beside a9874ec50b0d058e124c8bea1584bb70152000450fdf08e2d47b9252efc0d6da join.sh
 beside 4af338a513b7e2714b4cbf6c9b0d1a3148c1faac42bc8eab7274900f176954bd host.json
 directory /etc/kubernetes/manifests
 directory /var/lib/kubelet

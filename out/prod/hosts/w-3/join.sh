@@ -75,10 +75,12 @@ is_healthy() {
         curl --silent --fail --globoff --noproxy '*' --max-time 5 --output /dev/null "http://$address:$port/healthz"
 }
 has_credentials() { [ -s "$kubeconfig" ] && [ -s "$certificates/kubelet-client-current.pem" ]; }
-# ask_for_node [CURL-ARGUMENT ...]
-ask_for_node() {
+# request METHOD [CURL-ARGUMENT ...]: of the API server, about the node.
+request() {
+    method=$1
+    shift
     status=$(
-        cd "$certificates" && curl --silent --globoff --noproxy '*' --connect-timeout 3 --max-time 10 \
+        cd "$certificates" && curl --request "$method" --silent --globoff --noproxy '*' --connect-timeout 3 --max-time 10 \
             --cacert "$authority" --cert ./kubelet-client-current.pem --key ./kubelet-client-current.pem \
             --output /dev/null --write-out '%{http_code}' "$@" "https://$endpoint/api/v1/nodes/$node"
     ) || status=000
@@ -107,7 +109,7 @@ until has_credentials; do
 done
 say "waiting until node $node is registered"
 status=000
-until ask_for_node; do
+until request GET; do
     in_time || fail "node $node is not registered: $(meaning)" 'journalctl -u kubelet; the clocks of both machines'
     sleep 1
 done
