@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,14 @@ class Result:
     err: str
 
 
+_MEASURED = cycle((True, False, False))
+"""Whether a process is measured for coverage, which makes it half as slow again: a third of them run every line, too."""
+
+
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without identities, and a home that has none."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("SOPS_", "XDG_"))}
+    hidden = ("SOPS_", "XDG_") if next(_MEASURED) else ("SOPS_", "XDG_", "COVERAGE_")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
     return env | {"HOME": "/nonexistent"} | more
 
 
