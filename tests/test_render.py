@@ -33,14 +33,14 @@ def runner(examples: Path) -> Iterator[Runner]:
 @pytest.fixture
 def here(examples: Path, tmp_path: Path) -> Path:
     """A directory with a copy of the example tree ``prod``, which a test may spoil, and of nothing else."""
-    shutil.copytree(examples / "out" / "prod", tmp_path / "here" / "prod")
+    shutil.copytree(examples / "out" / "prod", tmp_path / "here" / "out" / "prod")
     return tmp_path / "here"
 
 
 @pytest.fixture
 def render(runner: Runner, here: Path) -> Callable[..., Run]:
     def render(*what: str, to: str = "to", **how: Any) -> Run:
-        return runner.run("render", "prod", *what, "--to", to, cwd=here, **{"env": IDENTITY, **how})
+        return runner.run("render", "out/prod", *what, "--to", to, cwd=here, **{"env": IDENTITY, **how})
 
     return render
 
@@ -173,7 +173,7 @@ def test_what_is_not_sealed_is_written_as_it_stands_and_what_is_sealed_is_opened
 ) -> None:
     assert render(host).code == 0
     found = {path: entry[2] for path, entry in snapshot(here / "to").items() if entry[0] == "file"}
-    plain, sealed = here / "prod" / "hosts" / host / "rootfs", here / "prod" / "hosts" / host / "sealed"
+    plain, sealed = here / "out" / "prod" / "hosts" / host / "rootfs", here / "out" / "prod" / "hosts" / host / "sealed"
     expected = {path: entry[2] for path, entry in snapshot(plain).items() if entry[0] == "file"}
     assert {path: content for path, content in found.items() if path in expected} == expected
     opened = {path: content for path, content in found.items() if path not in expected}
@@ -186,23 +186,59 @@ def test_what_is_not_sealed_is_written_as_it_stands_and_what_is_sealed_is_opened
 
 def test_host_json_says_what_is_rendered(render: Callable[..., Run], here: Path) -> None:
     assert render("cp-1").code == 0
-    listed = json.loads((here / "prod" / "hosts" / "cp-1" / "host.json").read_text())["files"]
+    listed = json.loads((here / "out" / "prod" / "hosts" / "cp-1" / "host.json").read_text())["files"]
     assert {entry.get("target", entry["path"]): oct(int(entry["mode"], 8)) for entry in listed} == {
         f"/{path}": mode for path, mode in modes(here / "to").items()
     }
 
 
-def test_the_tree_itself_is_no_place_for_plain_text(render: Callable[..., Run], here: Path) -> None:
-    before = snapshot(here / "prod")
-    for to in ("prod", "prod/hosts/cp-1/rootfs", "x/../prod/y"):
-        run = render("cp-1", to=to)
-        assert (run.code, run.out, run.err) == (
-            2,
-            "",
-            f"{to}:1:1: lies in the tree prod, where secrets are sealed [K1010]\n"
-            "   hint: choose a directory outside it, and outside what is committed\n",
-        )
-    assert snapshot(here / "prod") == before
+@pytest.mark.parametrize("what", ["cp-1", "--cluster", "--admin"])
+@pytest.mark.parametrize(
+    ("to", "lies"),
+    [
+        ("out/prod", "in"),
+        ("out/prod/hosts/cp-1/rootfs", "in"),
+        ("x/../out/prod/y", "in"),
+        ("out", "beside"),
+        ("out/x/y", "beside"),
+    ],
+)
+def test_no_plain_text_goes_where_the_trees_are(
+    to: str, lies: str, what: str, render: Callable[..., Run], here: Path
+) -> None:
+    before = snapshot(here)
+    run = render(what, to=to)
+    assert (run.code, run.out, run.err) == (
+        2,
+        "",
+        f"{to}:1:1: lies {lies} the tree out/prod, where secrets are sealed [K1010]\n"
+        f"   hint: choose a path outside {here}/out, and outside what is committed\n",
+    )
+    assert snapshot(here) == before
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "says"),
+    [
+        ("cp-1", "w-1", "cp-1: etc/kubernetes/admin.conf and 30 more"),
+        ("cp-1", "cp-2", "cp-1: etc/kubernetes/super-admin.conf"),
+        ("w-1", "s-1", "w-1: etc/kubernetes/bootstrap-kubelet.conf and 3 more"),
+    ],
+)
+def test_a_directory_with_files_of_another_host_is_refused(
+    first: str, then: str, says: str, render: Callable[..., Run], here: Path
+) -> None:
+    """They would go to the host with its own."""
+    assert render(first).code == 0
+    before = snapshot(here)
+    run = render(then)
+    assert (run.code, run.out, run.err) == (
+        4,
+        "",
+        f"to:1:1: has files of another host, {says} [K1016]\n"
+        f"   hint: remove them, or name a directory that is for {then} alone\n",
+    )
+    assert snapshot(here) == before
 
 
 # --- where it is written --------------------------------------------------------------------------
@@ -225,13 +261,17 @@ def test_what_the_kubelet_rotates_is_a_link(render: Callable[..., Run], here: Pa
 )
 def test_link_that_leads_elsewhere_is_refused(target: object, render: Callable[..., Run], here: Path) -> None:
     forge(here, "hosts/s-1/sealed/var/lib/kubelet/pki/kubelet-client-current.pem", target=target)
-    expect_nothing_written(render("s-1"), here, 2, "prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n")
+    expect_nothing_written(
+        render("s-1"), here, 2, "out/prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n"
+    )
 
 
 @pytest.mark.parametrize("mode", ["0644", "0755"])
 def test_key_that_others_could_read_is_refused(mode: str, render: Callable[..., Run], here: Path) -> None:
     forge(here, KEY, mode=mode)
-    expect_nothing_written(render("cp-1"), here, 2, "prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n")
+    expect_nothing_written(
+        render("cp-1"), here, 2, "out/prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n"
+    )
 
 
 def test_second_render_gives_the_same(render: Callable[..., Run], here: Path) -> None:
@@ -248,10 +288,10 @@ def test_what_else_is_in_the_directory_is_left_alone(render: Callable[..., Run],
     etc.chmod(0o700)
     (etc / "passwd").write_text("root:x:0:0\n")
     (etc / "kubernetes").mkdir()
-    (etc / "kubernetes" / "admin.conf").write_text("mine\n")
+    (etc / "kubernetes" / "mine.conf").write_text("mine\n")
     before = stamps(etc / "passwd")
     assert render("w-1").code == 0
-    assert modes(here / "to") == WANTED["w-1"] | {"etc/passwd": "0o644", "etc/kubernetes/admin.conf": "0o644"}
+    assert modes(here / "to") == WANTED["w-1"] | {"etc/passwd": "0o644", "etc/kubernetes/mine.conf": "0o644"}
     assert snapshot(etc)["."] == ("directory", "0o700")
     assert stamps(etc / "passwd") == before
 
@@ -339,7 +379,7 @@ def test_full_disk(render: Callable[..., Run], here: Path) -> None:
     with killer.runner(clean_environment(), tool("unshare"), "-m" if os.geteuid() == 0 else "-rm") as apart:
         (here / "to").mkdir()
         apart.command(tool("mount"), "-t", "tmpfs", "-o", "size=64k", "tmpfs", here / "to")
-        run = apart.run("render", "prod", "cp-1", "--to", "to", cwd=here, env=IDENTITY)
+        run = apart.run("render", "out/prod", "cp-1", "--to", "to", cwd=here, env=IDENTITY)
         left = snapshot(apart.root / here.relative_to("/") / "to")
     assert left.pop(".") == ("directory", "0o1777")  # the file system's own root
     assert (run.code, run.out, run.err) == (4, "", "to:1:1: cannot write: No space left on device [K1002]\n")
@@ -406,7 +446,7 @@ def test_render_after_a_killed_one_leaves_no_copy_of_a_key_behind(render: Callab
 )
 def test_unknown_host(host: str, hint: str, render: Callable[..., Run], here: Path) -> None:
     name = host.replace("\x1b", "\\x1b")
-    err = f"prod:1:1: there is no host {name} [K1005]\n   hint: {hint}\n"
+    err = f"out/prod:1:1: there is no host {name} [K1005]\n   hint: {hint}\n"
     expect_nothing_written(render(host), here, 2, err)
 
 
@@ -430,17 +470,17 @@ def test_nothing_to_render_is_a_usage_error(render: Callable[..., Run], here: Pa
 def test_changed_file_is_named_and_nothing_written(
     what: str, path: str, render: Callable[..., Run], here: Path
 ) -> None:
-    file = here / "prod" / path
+    file = here / "out" / "prod" / path
     file.write_bytes(file.read_bytes() + b"\n")
     err = (
-        f"prod/{path}:1:1: was changed after it was built: its digest is not the one in kcompile.json [K1007]\n"
+        f"out/prod/{path}:1:1: was changed after it was built: its digest is not the one in kcompile.json [K1007]\n"
         "   hint: build the tree again, or restore the file from git\n"
     )
     expect_nothing_written(render(what), here, 2, err)
 
 
 def test_what_is_not_rendered_may_have_changed(render: Callable[..., Run], here: Path) -> None:
-    (here / "prod" / "hosts" / "cp-1" / "rootfs" / "etc" / "kubernetes" / "pki" / "ca.crt").unlink()
+    (here / "out" / "prod" / "hosts" / "cp-1" / "rootfs" / "etc" / "kubernetes" / "pki" / "ca.crt").unlink()
     assert render("cp-2").code == 0
     assert modes(here / "to") == WANTED["cp-2"]
 
@@ -449,33 +489,33 @@ CRT = "hosts/cp-1/rootfs/etc/kubernetes/pki/ca.crt"
 
 
 def test_lost_file_is_named(render: Callable[..., Run], here: Path) -> None:
-    (here / "prod" / CRT).unlink()
-    err = f"prod/{CRT}:1:1: cannot read the file: No such file or directory [K1007]\n"
+    (here / "out" / "prod" / CRT).unlink()
+    err = f"out/prod/{CRT}:1:1: cannot read the file: No such file or directory [K1007]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
 def test_linked_file_of_the_tree_is_not_followed(render: Callable[..., Run], here: Path) -> None:
     """Though its bytes are the right ones."""
-    (here / "prod" / CRT).rename(here / "ca.crt")
-    (here / "prod" / CRT).symlink_to(here / "ca.crt")
-    err = f"prod/{CRT}:1:1: is a symbolic link or leaves the tree [K1006]\n"
+    (here / "out" / "prod" / CRT).rename(here / "ca.crt")
+    (here / "out" / "prod" / CRT).symlink_to(here / "ca.crt")
+    err = f"out/prod/{CRT}:1:1: is a symbolic link or leaves the tree [K1006]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
 @pytest.mark.parametrize("place", ["hosts", "hosts/cp-1", "hosts/cp-1/rootfs/etc/kubernetes"])
 def test_linked_directory_of_the_tree_is_not_followed(place: str, render: Callable[..., Run], here: Path) -> None:
-    (here / "prod" / place).rename(here / "moved")
-    (here / "prod" / place).symlink_to(here / "moved")
-    err = f"prod/{place}:1:1: is a symbolic link or leaves the tree [K1006]\n"
+    (here / "out" / "prod" / place).rename(here / "moved")
+    (here / "out" / "prod" / place).symlink_to(here / "moved")
+    err = f"out/prod/{place}:1:1: is a symbolic link or leaves the tree [K1006]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
 def test_linked_manifest_is_not_followed(render: Callable[..., Run], here: Path) -> None:
-    (here / "prod" / "kcompile.json").rename(here / "kcompile.json")
-    (here / "prod" / "kcompile.json").symlink_to(here / "kcompile.json")
+    (here / "out" / "prod" / "kcompile.json").rename(here / "kcompile.json")
+    (here / "out" / "prod" / "kcompile.json").symlink_to(here / "kcompile.json")
     run = render("cp-1")
     assert (run.code, run.out) == (2, "")
-    assert run.err.startswith("prod/kcompile.json:1:1: cannot read the file: ")
+    assert run.err.startswith("out/prod/kcompile.json:1:1: cannot read the file: ")
     assert not (here / "to").exists()
 
 
@@ -484,11 +524,11 @@ def test_linked_manifest_is_not_followed(render: Callable[..., Run], here: Path)
 def test_what_is_no_file_is_not_read(
     put: Callable[[Path], None], place: str, render: Callable[..., Run], here: Path
 ) -> None:
-    (here / "prod" / place).unlink()
-    put(here / "prod" / place)
+    (here / "out" / "prod" / place).unlink()
+    put(here / "out" / "prod" / place)
     run = render("cp-1", alarm=10)
     assert (run.code, run.out) == (2, "")
-    assert run.err.splitlines()[0].startswith(f"prod/{place}:1:1: cannot read the file: ")
+    assert run.err.splitlines()[0].startswith(f"out/prod/{place}:1:1: cannot read the file: ")
     assert not (here / "to").exists()
 
 
@@ -497,7 +537,7 @@ def test_what_is_no_file_is_not_read(
 
 def forge(here: Path, path: str, **fields: object) -> None:
     """Change the manifest's entry for a file."""
-    manifest = here / "prod" / "kcompile.json"
+    manifest = here / "out" / "prod" / "kcompile.json"
     document = json.loads(manifest.read_text())
     (entry,) = (entry for entry in document["files"] if entry["path"] == path)
     entry.update(fields)
@@ -506,7 +546,7 @@ def forge(here: Path, path: str, **fields: object) -> None:
 
 def claim(here: Path, path: str, content: bytes = b"outside\n") -> None:
     """Add a file to the manifest, with the right digest."""
-    manifest = here / "prod" / "kcompile.json"
+    manifest = here / "out" / "prod" / "kcompile.json"
     document = json.loads(manifest.read_text())
     digest = hashlib.sha256(content).hexdigest()
     document["files"].append(
@@ -539,7 +579,7 @@ def test_path_that_leaves_the_tree_is_refused(
 ) -> None:
     (here / "outside").write_text("outside\n")
     claim(here, path)
-    err = f"prod/{named}:1:1: is a symbolic link or leaves the tree [K1006]\n"
+    err = f"out/prod/{named}:1:1: is a symbolic link or leaves the tree [K1006]\n"
     expect_nothing_written(render(what), here, 2, err)
 
 
@@ -549,7 +589,7 @@ def test_path_that_belongs_to_no_host_is_passed_over(path: str, render: Callable
     claim(here, path)
     assert render("cp-1").code == 0
     assert modes(here / "to") == WANTED["cp-1"]
-    assert sorted(os.listdir(here)) == ["outside", "prod", "to"]
+    assert sorted(os.listdir(here)) == ["out", "outside", "to"]
 
 
 @pytest.mark.parametrize("path", ["hosts/cp-1/rootfs/\0", "hosts/cp-1/rootfs/\ud800", f"hosts/cp-1/rootfs/{'x' * 300}"])
@@ -557,7 +597,7 @@ def test_path_that_cannot_be_is_refused(path: str, render: Callable[..., Run], h
     claim(here, path)
     run = render("cp-1")
     assert (run.code, run.out) == (2, "")
-    assert run.err.startswith("prod/")
+    assert run.err.startswith("out/prod/")
     assert len(run.err.splitlines()) == 1
     assert not (here / "to").exists()
 
@@ -565,7 +605,7 @@ def test_path_that_cannot_be_is_refused(path: str, render: Callable[..., Run], h
 @pytest.mark.parametrize("mode", ["4755", "1777", "-1", "77777777777777777777", "rw-------", "", None, []])
 def test_mode_that_kcompile_does_not_write_is_refused(mode: object, render: Callable[..., Run], here: Path) -> None:
     forge(here, CRT, mode=mode)
-    err = "prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n"
+    err = "out/prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
@@ -582,8 +622,8 @@ def test_mode_that_kcompile_does_not_write_is_refused(mode: object, render: Call
     ],
 )
 def test_json_that_is_no_manifest(text: str, render: Callable[..., Run], here: Path) -> None:
-    (here / "prod" / "kcompile.json").write_text(text)
-    err = "prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n"
+    (here / "out" / "prod" / "kcompile.json").write_text(text)
+    err = "out/prod/kcompile.json:1:1: is no tree manifest of kcompile [K1004]\n"
     expect_nothing_written(render("cp-1"), here, 2, err)
 
 
@@ -602,8 +642,8 @@ def test_json_that_is_no_manifest(text: str, render: Callable[..., Run], here: P
 def test_manifest_that_cannot_be_read(
     content: bytes, place: str, message: str, render: Callable[..., Run], here: Path
 ) -> None:
-    (here / "prod" / "kcompile.json").write_bytes(content)
-    expect_nothing_written(render("cp-1"), here, 2, f"prod/kcompile.json:{place}: {message}\n")
+    (here / "out" / "prod" / "kcompile.json").write_bytes(content)
+    expect_nothing_written(render("cp-1"), here, 2, f"out/prod/kcompile.json:{place}: {message}\n")
 
 
 @pytest.mark.parametrize("tree", ["nothing", "."])
@@ -633,10 +673,10 @@ KEY = "hosts/cp-1/sealed/etc/kubernetes/pki/ca.key"
 
 def test_sealed_file_that_was_exchanged_for_another_does_not_pass(render: Callable[..., Run], here: Path) -> None:
     """SOPS seals a file but not its place; the manifest's digest does that."""
-    other = here / "prod" / "hosts" / "cp-1" / "sealed" / "etc" / "kubernetes" / "pki" / "sa.key"
-    shutil.copy(other, here / "prod" / KEY)
+    other = here / "out" / "prod" / "hosts" / "cp-1" / "sealed" / "etc" / "kubernetes" / "pki" / "sa.key"
+    shutil.copy(other, here / "out" / "prod" / KEY)
     err = (
-        f"prod/{KEY}:1:1: was changed after it was built: its digest is not the one in kcompile.json [K1007]\n"
+        f"out/prod/{KEY}:1:1: was changed after it was built: its digest is not the one in kcompile.json [K1007]\n"
         "   hint: build the tree again, or restore the file from git\n"
     )
     expect_nothing_written(render("cp-1"), here, 2, err)
@@ -644,22 +684,22 @@ def test_sealed_file_that_was_exchanged_for_another_does_not_pass(render: Callab
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"null\n", b"{\n", b'{"data": "x"}', b"\xff"])
 def test_sealed_file_that_is_not_sealed(content: bytes, render: Callable[..., Run], here: Path) -> None:
-    (here / "prod" / KEY).write_bytes(content)
+    (here / "out" / "prod" / KEY).write_bytes(content)
     forge(here, KEY, sha256=hashlib.sha256(content).hexdigest())
     run = render("cp-1")
     assert (run.code, run.out) == (3, "")
-    assert run.err.startswith(f"prod/{KEY}:1:1: ")
+    assert run.err.startswith(f"out/prod/{KEY}:1:1: ")
     assert len(run.err.splitlines()) == 1
     assert not (here / "to").exists()
 
 
 def test_sealed_file_that_was_tampered_with(render: Callable[..., Run], here: Path) -> None:
-    text = (here / "prod" / KEY).read_text()
+    text = (here / "out" / "prod" / KEY).read_text()
     start = text.index("GCM,data:") + 9
     changed = f"{text[:start]}{'B' if text[start] == 'A' else 'A'}{text[start + 1 :]}".encode()
-    (here / "prod" / KEY).write_bytes(changed)
+    (here / "out" / "prod" / KEY).write_bytes(changed)
     forge(here, KEY, sha256=hashlib.sha256(changed).hexdigest())
     run = render("cp-1")
     assert (run.code, run.out) == (3, "")
-    assert run.err.startswith(f"prod/{KEY}:1:1: ")
+    assert run.err.startswith(f"out/prod/{KEY}:1:1: ")
     assert not (here / "to").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kcompile import identities, names, sops, store, yamlfmt, yamlread
 from kcompile.artifact import MANIFEST, PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE, SEALED, Policy
-from kcompile.errors import Position, Problem, SecretsError, SpecError
+from kcompile.errors import OutputError, Position, Problem, SecretsError, SpecError
 from kcompile.secret import Secret
 from kcompile.store import Opened
 
@@ -38,6 +38,16 @@ def _entry(file: Mapping[str, object]) -> _Entry:
             raise ValueError(path)
     policy = Policy(file.get("policy", Policy.MANAGED.value))
     return _Entry(path, str(file["sha256"]), mode, None if target is None else str(target), policy)
+
+
+def check_place(to: Path, tree: Path) -> None:
+    """Raises SpecError for what lies in a tree or beside it, where what is committed is: no place for plain text."""
+    trees = tree.resolve().parent
+    if to.resolve().is_relative_to(trees):
+        place = f"in the tree {tree}" if to.resolve().is_relative_to(tree.resolve()) else f"beside the tree {tree}"
+        hint = f"choose a path outside {trees}, and outside what is committed"
+        message = f"lies {place}, where secrets are sealed"
+        raise SpecError(Problem("K1010", message, hint=hint, position=Position(str(to), 1, 1)))
 
 
 class Tree:
@@ -72,6 +82,29 @@ class Tree:
             raise SpecError(
                 Problem("K1005", f"there is no host {name}", hint=hint, position=Position(str(self._root), 1, 1))
             )
+
+    def check_no_other(self, name: str, directory: Path) -> None:
+        """Raises OutputError where a directory for a host has files of another, which would go to the host with its own.
+
+        Raises SpecError where the tree has no such host.
+        """
+        self.check_host(name)
+        own: set[str] = set()
+        others: dict[str, str] = {}
+        for entry in self._entries:
+            kind, _, rest = entry.path.partition("/")
+            host, _, branch = rest.partition("/")
+            path = branch.partition("/")[2]
+            if kind == "hosts" and path and host == name:
+                own.add(path)
+            elif kind == "hosts" and path:
+                others.setdefault(path, host)
+        found = [path for path in sorted(others.keys() - own) if os.path.lexists(directory / path)]
+        if found:
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            message = f"has files of another host, {others[found[0]]}: {found[0]}{more}"
+            hint = f"remove them, or name a directory that is for {name} alone"
+            raise OutputError(Problem("K1016", message, hint=hint, position=Position(str(directory), 1, 1)))
 
     def host(self, name: str) -> Iterator[Opened]:
         """A host's files, with their paths below /. Raises KcompileError."""

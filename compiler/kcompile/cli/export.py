@@ -48,9 +48,8 @@ def export(tree: str, hosts: tuple[str, ...], name: str, sealed: bool, new_host:
     if new_host and (sealed or name != "tar"):
         raise click.UsageError("--new-host is for --format tar without --sealed; first boots have those files anyway")
     with errors():
-        from kcompile.export import destination as places
         from kcompile.export.hostfiles import gather
-        from kcompile.render import Tree
+        from kcompile.render import Tree, check_place
 
         opened = Tree(Path(tree), os.environ)
         for host in hosts:
@@ -67,7 +66,7 @@ def export(tree: str, hosts: tuple[str, ...], name: str, sealed: bool, new_host:
         if to is None:
             _check_terminal(name, sealed=sealed)
         else:
-            places.check_place(to, Path(tree))
+            check_place(to, Path(tree))
         gathered = [gather(opened, Path(tree), host, sealed=sealed) for host in chosen]
         if to is not None and name == _ANSIBLE:
             _write_ansible(gathered, to, others=sorted(set(opened.hosts) - set(chosen)))

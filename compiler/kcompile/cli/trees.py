@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from kcompile.cli.console import Bar, counted, errors, format_option, named, present, print_, tell, writing
-from kcompile.errors import KcompileError, Position, Problem, SpecError
+from kcompile.errors import KcompileError
 
 if TYPE_CHECKING:
     from kcompile import pipeline
@@ -125,13 +125,12 @@ def render(tree: str, host: str | None, cluster: bool, admin: bool, directory: s
         raise click.UsageError("a host's files have their own places: render --cluster and --admin apart from them")
     with errors(style):
         from kcompile import store
-        from kcompile.render import Tree
+        from kcompile.render import Tree, check_place
 
         opened = Tree(Path(tree), os.environ)
-        if Path(directory).resolve().is_relative_to(Path(tree).resolve()):
-            hint = "choose a directory outside it, and outside what is committed"
-            message = f"lies in the tree {tree}, where secrets are sealed"
-            raise SpecError(Problem("K1010", message, hint=hint, position=Position(directory, 1, 1)))
+        check_place(Path(directory), Path(tree))
+        if host:
+            opened.check_no_other(host, Path(directory))
         files = [
             *(opened.host(host) if host else ()),
             *(opened.cluster() if cluster else ()),

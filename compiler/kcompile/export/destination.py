@@ -1,4 +1,4 @@
-"""Where an export may go: outside the trees, and over nothing but an earlier export of the same kind."""
+"""Where an export may go: over nothing but an earlier export of the same kind."""
 
 from __future__ import annotations
 
@@ -8,23 +8,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kcompile import store
-from kcompile.errors import OutputError, Position, Problem, SpecError
+from kcompile.errors import OutputError, Position, Problem
 from kcompile.export import ansible
 from kcompile.store import Opened
 
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 _HEAD = 4096
-
-
-def check_place(to: Path, tree: Path) -> None:
-    """Raises SpecError for what lies in a tree or beside it, where what is committed is."""
-    trees = tree.resolve().parent
-    if to.resolve().is_relative_to(trees):
-        place = f"in the tree {tree}" if to.resolve().is_relative_to(tree.resolve()) else f"beside the tree {tree}"
-        hint = f"choose a path outside {trees}, and outside what is committed"
-        message = f"lies {place}, where secrets are sealed"
-        raise SpecError(Problem("K1010", message, hint=hint, position=Position(str(to), 1, 1)))
 
 
 def write_file(path: Path, content: bytes, is_own: Callable[[bytes], bool]) -> None:
