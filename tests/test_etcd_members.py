@@ -281,6 +281,20 @@ def test_a_replacement_that_breaks_off_starts_no_etcd_on_old_data(etcd_of_today:
     )
     data = root_of(broken) / "var/lib/etcd"
 
+    text = manifest.read_text()
+    manifest.write_text(text.replace(",cp-3=", ",cp-4="))  # as it was before the control plane changed
+    assert script(etcd, "cp-3", "replace") == (
+        1,
+        "",
+        f"{manifest} is of another tree than this script: its etcd would start with other members\n"
+        "mend: install.sh --no-start here; then this again\n",
+    )
+    manifest.write_text(text)
+
+    for verb, said in (("add", "is a member"), ("promote", "votes")):  # a replace was killed before the removal
+        manifest.rename(parked)
+        assert script(etcd, "cp-3", verb) == (0, f"cp-3 {said} already\nput {manifest} back\n", "")
+
     refused = lossy_curl(tmp_path / "no-removal", "*member/remove*) lose ;;")
     assert script(etcd, "cp-3", "replace", path=refused, timeout=1) == (
         1,
@@ -404,14 +418,15 @@ def test_the_last_member_stays(etcd: Cluster) -> None:
     assert script(etcd, "cp-1", "add") == (
         1,
         "",
-        "no member of etcd answers:\n\n"
-        "mend: start the others' kubelets; where most members are lost for good, restore a backup\n",
+        "the spec declares no other control-plane node: there is no etcd to join\n"
+        "mend: declare the nodes that run, and build again\n",
     )
-    assert script(etcd, "cp-1", "remove", URL["cp-1"] + ":2380") == (
-        1,
-        "",
-        f"{URL['cp-1']}:2380 is the only voting member: without it there is no etcd\n",
-    )
+    for name in ("cp-1", f"{URL['cp-1']}:2380"):
+        assert script(etcd, "cp-1", "remove", name) == (
+            1,
+            "",
+            f"{name} is the only voting member: without it there is no etcd\n",
+        )
 
 
 def test_what_the_spec_declares_and_what_the_cluster_has_must_agree(etcd: Cluster) -> None:

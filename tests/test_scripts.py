@@ -34,7 +34,7 @@ def test_shellcheck_finds_nothing_in_a_join_script(examples: Path, tmp_path: Pat
 
 
 def test_render_checks_the_tree_and_the_host(examples: Path, tmp_path: Path) -> None:
-    tree = tmp_path / "prod"
+    tree = tmp_path / "out" / "prod"
     shutil.copytree(examples / "out/prod", tree)
     unknown = kcompile("render", tree, "cp-4", "--to", tmp_path / "x")
     assert (unknown.code, unknown.err) == (

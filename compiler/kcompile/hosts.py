@@ -74,6 +74,16 @@ class Host:
         """The API server on this host."""
         return network.join_host_port(self.address, self.settings.bind_port)
 
+    @property
+    def etcd_client_url(self) -> str:
+        """Where etcd on this host serves clients."""
+        return f"https://{network.join_host_port(self.address, 2379)}"
+
+    @property
+    def etcd_peer_url(self) -> str:
+        """Where etcd on this host serves the other members."""
+        return f"https://{network.join_host_port(self.address, 2380)}"
+
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Mappings merged, deeply; anything else of ``over`` replaces what stood in ``base``."""
@@ -164,6 +174,11 @@ class ResolvedCluster:
             return everywhere
         local = self.cluster.spec.etcd.local
         return (*everywhere, local.data_dir if local else "/var/lib/etcd")
+
+    @property
+    def etcd_members(self) -> str:
+        """Every host of the control plane, as etcd's ``--initial-cluster`` has them."""
+        return ",".join(f"{host.name}={host.etcd_peer_url}" for host in self.control_plane)
 
     @property
     def extra_args_follow(self) -> bool:

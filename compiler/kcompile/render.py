@@ -84,9 +84,9 @@ class Tree:
             )
 
     def check_no_other(self, name: str, directory: Path) -> None:
-        """Raises OutputError where a directory for a host has files of another, which would go to the host with its own.
+        """Raises OutputError where a directory for a host has files that another host has and this one has not.
 
-        Raises SpecError where the tree has no such host.
+        They would go to the host with its own. Raises SpecError where the tree has no such host.
         """
         self.check_host(name)
         own: set[str] = set()

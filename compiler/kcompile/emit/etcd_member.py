@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from kcompile import network, templates
+from kcompile import templates
 from kcompile.artifact import SCRIPT_MODE, Artifact
 from kcompile.flags import Args
 from kcompile.hosts import KUBERNETES_DIR, Host, ResolvedCluster
@@ -21,14 +21,6 @@ def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
         return
     for host in cluster.control_plane:
         yield Artifact(f"hosts/{host.name}/etcd-member.sh", _script(cluster, host), mode=SCRIPT_MODE)
-
-
-def _peer_url(host: Host) -> str:
-    return f"https://{network.join_host_port(host.address, 2380)}"
-
-
-def _client_url(host: Host) -> str:
-    return f"https://{network.join_host_port(host.address, 2379)}"
 
 
 def _last(args: Args, name: str, default: str) -> str:
@@ -45,13 +37,14 @@ def _script(cluster: ResolvedCluster, host: Host) -> bytes:
     return templates.render(
         "etcd-member.sh",
         name=host.name,
-        peer_url=_peer_url(host),
-        client_url=_client_url(host),
+        peer_url=host.etcd_peer_url,
+        client_url=host.etcd_client_url,
         pki=cluster.cluster.spec.pki.certificates_dir,
         manifest=f"{KUBERNETES_DIR}/manifests/etcd.yaml",
         parked=f"{KUBERNETES_DIR}/.kcompile-etcd.yaml",
-        members=["\t".join((peer.name, _peer_url(peer), _client_url(peer))) for peer in others_first],
+        members=["\t".join((peer.name, peer.etcd_peer_url, peer.etcd_client_url)) for peer in others_first],
+        initial_cluster=cluster.etcd_members,
         stores=[data, log] if log else [data],
         log=log or f"{data}/wal",
-        addition=json.dumps({"peerURLs": [_peer_url(host)], "isLearner": True}),
+        addition=json.dumps({"peerURLs": [host.etcd_peer_url], "isLearner": True}),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kcompile import network, templates
+from kcompile import templates
 from kcompile.artifact import SCRIPT_MODE, Artifact
 from kcompile.hosts import Host, ResolvedCluster
 
@@ -18,17 +18,13 @@ def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
         yield Artifact(f"hosts/{host.name}/ready.sh", _script(cluster, host), mode=SCRIPT_MODE)
 
 
-def _client_url(host: Host) -> str:
-    return f"https://{network.join_host_port(host.address, 2379)}"
-
-
 def _script(cluster: ResolvedCluster, host: Host) -> bytes:
     is_new = cluster.has_local_etcd and not cluster.cluster.spec.control_plane.bootstrapped
     return templates.render(
         "ready.sh",
         pki=cluster.cluster.spec.pki.certificates_dir,
         server=f"https://{host.api_endpoint}",
-        etcd=_client_url(host) if cluster.has_local_etcd else None,
-        founders=[_client_url(peer) for peer in cluster.control_plane if peer is not host] if is_new else [],
+        etcd=host.etcd_client_url if cluster.has_local_etcd else None,
+        founders=[peer.etcd_client_url for peer in cluster.control_plane if peer is not host] if is_new else [],
         quorum=len(cluster.control_plane) // 2 + 1,
     )

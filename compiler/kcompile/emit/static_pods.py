@@ -285,22 +285,16 @@ def _kube_scheduler(cluster: ResolvedCluster, _host: Host) -> _Pod:
     )
 
 
-def _peer_url(host: Host) -> str:
-    return f"https://{network.join_host_port(host.address, 2380)}"
-
-
-def _etcd_membership(cluster: ResolvedCluster, host: Host) -> dict[str, str]:
+def _etcd_membership(cluster: ResolvedCluster) -> dict[str, str]:
     """Which members an etcd looks for when it starts with an empty disk.
 
     Before ``bootstrapped`` all declared members found one cluster together, in any order. Afterwards a member
     with an empty disk may only join the one that exists.
     """
-    members = ",".join(f"{peer.name}={_peer_url(peer)}" for peer in cluster.control_plane)
+    members = {"initial-cluster": cluster.etcd_members}
     if cluster.cluster.spec.control_plane.bootstrapped:
-        return {"initial-cluster": members, "initial-cluster-state": "existing"}
-    if len(cluster.control_plane) > 1:
-        return {"initial-cluster": members, "initial-cluster-state": "new"}
-    return {"initial-cluster": f"{host.name}={_peer_url(host)}"}
+        return {**members, "initial-cluster-state": "existing"}
+    return {**members, "initial-cluster-state": "new"} if len(cluster.control_plane) > 1 else members
 
 
 def _is_known_from(tag: str, first: tuple[int, int, int]) -> bool:
@@ -324,7 +318,7 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
     data_dir = local.data_dir if local else "/var/lib/etcd"
     extra_args = local.extra_args if local else {}
     path = cluster.pki_path
-    client_url = f"https://{network.join_host_port(host.address, 2379)}"
+    client_url = host.etcd_client_url
     metrics_url = f"http://{network.join_host_port(_loopback(host), 2381)}"
     metrics = _metrics_endpoint(extra_args, host)
     return _Pod(
@@ -335,11 +329,11 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
             "cert-file": path("etcd/server.crt"),
             "client-cert-auth": "true",
             "data-dir": data_dir,
-            "initial-advertise-peer-urls": _peer_url(host),
+            "initial-advertise-peer-urls": host.etcd_peer_url,
             "key-file": path("etcd/server.key"),
             "listen-client-urls": f"https://{network.join_host_port(_loopback(host), 2379)},{client_url}",
             "listen-metrics-urls": metrics_url,
-            "listen-peer-urls": _peer_url(host),
+            "listen-peer-urls": host.etcd_peer_url,
             "name": host.name,
             "peer-cert-file": path("etcd/peer.crt"),
             "peer-client-cert-auth": "true",
@@ -348,7 +342,7 @@ def _etcd(cluster: ResolvedCluster, host: Host) -> _Pod:
             "snapshot-count": "10000",
             "trusted-ca-file": path("etcd/ca.crt"),
             **_etcd_version_args(cluster),
-            **_etcd_membership(cluster, host),
+            **_etcd_membership(cluster),
         },
         extra_args=extra_args,
         extra_envs=local.extra_envs if local else (),

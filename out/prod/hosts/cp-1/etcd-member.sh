@@ -25,6 +25,8 @@ self=cp-1 own_peer=https://10.0.0.11:2380 own_client=https://10.0.0.11:2379
 pki=/etc/kubernetes/pki manifest=/etc/kubernetes/manifests/etcd.yaml parked=/etc/kubernetes/.kcompile-etcd.yaml
 # The control plane of the spec: name, peer URL, client URL.
 declared() { printf '%s\n' 'cp-2	https://10.0.0.12:2380	https://10.0.0.12:2379' 'cp-3	https://10.0.0.13:2380	https://10.0.0.13:2379' 'cp-1	https://10.0.0.11:2380	https://10.0.0.11:2379'; }
+# The same as etcd's manifest of this tree has it.
+initial_cluster=cp-1=https://10.0.0.11:2380,cp-2=https://10.0.0.12:2380,cp-3=https://10.0.0.13:2380
 # Where this host's etcd keeps its log and its data.
 stores() { printf '%s\n' /var/lib/etcd/member; }
 log=/var/lib/etcd/member/wal
@@ -211,6 +213,8 @@ ${no_majority%"$newline"}" "run this again, once a leader is elected"
     done
 }
 no_member_answers() {
+    [ -n "$refused" ] || fail "the spec declares no other control-plane node: there is no etcd to join" \
+        "declare the nodes that run, and build again"
     fail "no member of etcd answers:
 ${refused%"$newline"}" "start the others' kubelets; where most members are lost for good, restore a backup"
 }
@@ -252,14 +256,18 @@ END
 $(declared)
 END
 }
-# An etcd that has no data and is not told that its cluster exists founds another one, of one member.
-check_existing() {
+# An etcd without data founds another cluster where it is not told that one exists, and does not start where its list of
+# members is an earlier tree's.
+check_manifest() {
     found=$root$manifest
     [ -f "$found" ] || found=$root$parked
     [ -f "$found" ] || fail "$root$manifest is not there" "install.sh --no-start"
     grep -q -F -e '--initial-cluster-state=existing' "$found" ||
         fail "$found is of a new cluster, and this host's etcd is to join one that runs" \
             "controlPlane.bootstrapped: true in the spec; kcompile build; install.sh --no-start here; then this again"
+    [ "$(sed -n 's/^ *- --initial-cluster=//p' "$found" | tr -d "\"'")" = "$initial_cluster" ] ||
+        fail "$found is of another tree than this script: its etcd would start with other members" \
+            "install.sh --no-start here; then this again"
 }
 # check_quorum ID NAME: refuses where etcd has no majority now, or would have none without this voter, if one is given.
 check_quorum() {
@@ -394,6 +402,12 @@ unpark() {
         mv -- "$root$parked" "$root$manifest"
     fi
 }
+# What a replace left that was killed before it took the member out.
+put_back() {
+    if [ ! -f "$root$parked" ]; then return 0; fi
+    unpark
+    say "put $root$manifest back"
+}
 move_data() {
     while read -r store; do
         [ -e "$root$store" ] || continue
@@ -424,9 +438,10 @@ END
         find_own
         if [ "$kind,$started" = voter,yes ]; then
             say "$self is a member already"
+            put_back
             exit 0
         fi
-        check_existing
+        check_manifest
         case $kind in
             voter)
                 say "$self is a member already, and has not started yet"
@@ -444,13 +459,17 @@ END
         list_members "$self"
         find_own
         case $kind in
-            voter) say "$self votes already" ;;
+            voter)
+                say "$self votes already"
+                put_back
+                ;;
             learner) catch_up_and_promote ;;
             *) fail "$self is no member" "etcd-member.sh add" ;;
         esac
         ;;
     remove)
-        list_members "$target"
+        # the one that is to go is asked only where no other answers
+        if ask /v3/cluster/member/list '{}' "$target"; then list_members "$target"; else list_members ''; fi
         id='' kind=''
         while IFS="$tab" read -r member_id member_kind name url _; do
             if [ "$name" = "$target" ] || [ "$member_id" = "$target" ] || [ "$url" = "$target" ]; then
@@ -478,7 +497,7 @@ END
             catch_up_and_promote
             exit 0
         fi
-        check_existing
+        check_manifest
         check_no_learner
         check_declared
         if [ "$kind" = voter ]; then check_quorum "$id" "$self"; fi
