@@ -38,7 +38,7 @@ class Result:
 
 
 _MEASURED = cycle((True, False, False))
-"""Whether a process is measured for coverage, which makes it half as slow again: a third of them run every line, too."""
+"""Whether a process is measured for coverage, which costs half as much again: a third of them run every line, too."""
 
 
 def clean_environment(**more: str) -> dict[str, str]:

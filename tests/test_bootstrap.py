@@ -31,6 +31,7 @@ esac
 case $* in
 */readyz*) [ ! -e "$STATE/down" ] || { echo 'The connection was refused'; exit 1; } ;;
 *can-i*) cat "$STATE/may"; exit 0 ;;
+*kube-root-ca.crt*) cat "$STATE/authority" ;;
 *'get nodes --output name')
     if [ -e "$STATE/unlisted" ]; then
         if [ "$(cat "$STATE/unlisted")" = once ]; then rm "$STATE/unlisted"; fi
@@ -52,6 +53,15 @@ APPLY = "--request-timeout 30s apply --server-side --force-conflicts --field-man
 ROLE = "node-role.kubernetes.io/control-plane"
 
 
+def authority_of(cluster: Path) -> str:
+    """What the cluster of a tree has in kube-root-ca.crt."""
+    found = next(cluster.parent.glob("hosts/*/rootfs/etc/kubernetes/pki/ca.crt"))
+    return found.read_text()
+
+
+AUTHORITY = r"--namespace kube-system get configmap kube-root-ca.crt --output jsonpath={.data.ca\.crt}"
+
+
 class Operator:
     """A directory with a kubectl that notes its calls, and a script of the tree."""
 
@@ -64,6 +74,7 @@ class Operator:
         self.log = path / "log"
         (path / "nodes").write_text("".join(f"node/{name}\n" for name in NODES))
         (path / "may").write_text("yes\n")
+        (path / "authority").write_text(authority_of(cluster))
 
     def run(self, *args: str, shell: str = "dash", **env: str) -> tuple[int, str, str]:
         self.log.write_text("")
@@ -155,8 +166,46 @@ def test_options_reach_kubectl(operator: Operator) -> None:
     (operator.path / "nodes").write_text("node/cp-1\nnode/cp-2\nnode/cp-3\nnode/w-11\n")
     code, out, _ = operator.run("--endpoint-only", "--context", "my context", "--kubeconfig", str(config))
     assert (code, out.splitlines()[-1]) == (0, "not registered yet: w-1 w-2 w-3 s-1 s-2")
-    assert operator.calls() == [f"--context my context {call}" for call in CALLS[3:]]
+    first = CALLS.index(APPLY)
+    calls = [*CALLS[3:first], f"{ASK} {AUTHORITY}", *CALLS[first:]]
+    assert operator.calls() == [f"--context my context {call}" for call in calls]
     assert operator.log.with_name("log.objects").read_text().startswith(f"--- {config}\n")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_another_cluster_s_kubeconfig_is_refused_where_no_node_is_asked(
+    shell: str, operator: Operator, examples: Path
+) -> None:
+    own, other = (authority_of(examples / "out" / name / "cluster") for name in ("prod", "edge"))
+    for published, says in (
+        (
+            other,
+            "the kubeconfig is for another cluster than prod: its authority is another\n"
+            "mend: kcompile render OUT --admin --to DIR has the kubeconfigs of this one\n",
+        ),
+        (
+            "",
+            "there is no ConfigMap kube-root-ca.crt in kube-system\nmend: the logs of kube-controller-manager\n",
+        ),
+    ):
+        (operator.path / "authority").write_text(published)
+        code, out, err = operator.run("--endpoint-only", "--timeout", "0", shell=shell)
+        assert (code, out.splitlines(), err) == (1, [*SAID[3:5], "waiting for the authority"], says)
+        assert APPLY not in operator.calls()
+    (operator.path / "authority").write_text(other + own)  # while one replaces the other
+    assert operator.run("--endpoint-only", shell=shell)[0] == 0
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_sealed_kubeconfig_is_refused_before_anybody_is_asked(shell: str, operator: Operator, examples: Path) -> None:
+    sealed = examples / "out/prod/admin/admin.conf"
+    code, out, err = operator.run("--kubeconfig", str(sealed), shell=shell)
+    assert (code, out, err, operator.calls()) == (
+        1,
+        "",
+        f"{sealed} is sealed\nmend: kcompile render OUT --admin --to DIR opens it\n",
+        [],
+    )
 
 
 def test_nodes_that_nobody_lists_are_waited_for(operator: Operator) -> None:

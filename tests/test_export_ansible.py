@@ -56,8 +56,16 @@ def ansible(command: str, cwd: Path, *args: str | Path, code: int = 0) -> str:
     return run(tool(command), *args, cwd=cwd, env=environment, code=code)
 
 
-def play(deploy: Path, roots: Path, *args: str, code: int = 0) -> dict[str, dict[str, int]]:
-    """Run the playbook with a root directory for each host. The recap: by host, how many tasks ended how."""
+Recap = dict[str, dict[str, int]]
+"""By host, how many tasks ended how."""
+
+
+def play(deploy: Path, roots: Path, *args: str, code: int = 0) -> Recap:
+    return played(deploy, roots, *args, code=code)[0]
+
+
+def played(deploy: Path, roots: Path, *args: str, code: int = 0) -> tuple[Recap, str]:
+    """Run the playbook with a root directory for each host: the recap, and all that was said."""
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
@@ -76,7 +84,8 @@ def play(deploy: Path, roots: Path, *args: str, code: int = 0) -> dict[str, dict
     )
     recap = re.findall(r"^(\S+) +: (.*)$", said, re.MULTILINE)
     assert recap, said
-    return {host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in recap}
+    ended = {host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in recap}
+    return ended, said
 
 
 def changed(recap: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
@@ -211,7 +220,12 @@ def test_a_run_installs_and_another_changes_nothing(prod: Path, open_export: Pat
 
 def test_a_sealed_export_is_opened_on_the_host(prod: Path, sealed_export: Path, tmp_path: Path) -> None:
     (tmp_path / "s-1").mkdir()
-    variables = json.dumps({"kcompile_environment": {"SOPS_AGE_KEY_FILE": str(ALICE)}})
+    variables = json.dumps(
+        {
+            "kcompile_environment": {"SOPS_AGE_KEY_FILE": str(ALICE)},
+            "kcompile_ready": ["false"],  # not asked below a root, where nothing is started
+        }
+    )
     recap = play(sealed_export, tmp_path, "-e", variables, "--limit", "s-1")
     assert {host: ended["changed"] for host, ended in recap.items()} == {"s-1": 1}
     wanted = listing(rendered(prod, "s-1", tmp_path / "wanted"))
@@ -268,7 +282,8 @@ def in_states(roots: Path, **states: str) -> Path:
 def test_check_mode_asks_what_would_change(by_contract: Path, tmp_path: Path) -> None:
     roots = in_states(tmp_path / "roots", cp_1="new", w_1="done", s_1="broken")
     before = listing(roots)
-    recap = play(by_contract, roots, "--check", code=2)
+    recap, said = played(by_contract, roots, "--check", code=2)
+    assert re.findall(r'^ +"(would .*)",?$', said, re.MULTILINE) == [f"would install {roots}/cp-1/x"]
     assert {host: (ended["changed"], ended["failed"]) for host, ended in recap.items()} == {
         "cp-1": (1, 0),
         "w-1": (0, 0),
@@ -287,8 +302,13 @@ def test_after_a_control_plane_host_that_fails_no_other_has_its_turn(by_contract
 
 def test_every_host_is_waited_for_changed_or_not(by_contract: Path, tmp_path: Path) -> None:
     roots = in_states(tmp_path / "roots", cp_1="new", w_1="done", s_1="done")
-    ready = json.dumps({"kcompile_ready": ["sh", "-c", f"echo asked >>{roots}/{{{{ inventory_hostname }}}}/asked"]})
-    recap = play(by_contract, roots, "-e", ready, "--limit", "cp-1,w-1")
+    root = f"{roots}/{{{{ inventory_hostname }}}}"
+    variables = {
+        "kcompile_root": "",
+        "kcompile_environment": {"STATE_ROOT": root},
+        "kcompile_ready": ["sh", "-c", f"echo asked >>{root}/asked"],
+    }
+    recap = play(by_contract, roots, "-e", json.dumps(variables), "--limit", "cp-1,w-1")
     assert {host: ended["changed"] for host, ended in recap.items()} == {"cp-1": 1, "w-1": 0}
     assert {host: (roots / host / "asked").exists() for host in ("cp-1", "w-1")} == {"cp-1": True, "w-1": True}
 

@@ -14,7 +14,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ import yaml
 from kcompile import reading
 from kcompile.emit import kubelet_service
 from kcompile.hosts import resolve
+from kcompile.manifest import SECRETS_REGEX
 
 from conftest import ROOT, Workspace, clean_environment, minimal, run, succeed, tool
 
@@ -456,12 +457,24 @@ def test_sealed_files_without_sops_or_identity_are_refused_before_anything_chang
     for args in ((), ("--check",)):
         refused = host.install(*args, code=2, opened=False)
         assert refused.err.endswith(
-            "cannot open the file that is to be /etc/kubernetes/admin.conf\nnothing was changed\n"
+            "cannot open the file that is to be /etc/kubernetes/admin.conf\n"
+            "mend: SOPS_AGE_KEY_FILE=FILE, with an identity that it is sealed for;\n"
+            "or open the files elsewhere with kcompile render, and name that directory with --from\n"
+            "nothing was changed\n"
         )
     assert (host.snapshot(), host.calls()) == (before, [])
 
 
 # --- digests and the signature --------------------------------------------------------------------
+
+
+def not_as_built(host: str, opened: str | Path | None = None) -> list[str]:
+    mend = "mend: bring this folder here anew, as it is in the committed tree"
+    return [
+        f"the files of {host} are not as they were built",
+        mend if opened is None else f"{mend}, and render that one for {opened}",
+        "nothing was changed",
+    ]
 
 
 def tamper(path: Path) -> None:
@@ -481,7 +494,8 @@ def test_what_is_not_as_it_was_built_is_refused_before_anything_changes(machine:
         f"{place}/sealed/etc/kubernetes/pki/ca.key is not as it was built: its digest is another",
         f"{place}/rootfs/var/lib/kubelet/config.yaml is not as it was built: its digest is another",
         f"{place}/rootfs/etc/kubernetes/manifests/etcd.yaml is not there",
-        *("the files of cp-1 are not as they were built", "nothing was changed", ""),
+        *not_as_built("cp-1"),
+        "",
     ]
     for args in ((), ("--check",)):
         refused = host.install(*args, code=2, opened=False)
@@ -494,7 +508,8 @@ def test_what_is_not_as_it_was_built_is_refused_before_anything_changes(machine:
             expected[0],
             "/opened/etc/kubernetes/pki/ca.crt is not as it was built: its digest is another",
             "/opened/etc/kubernetes/pki/ca.key is not there",
-            *expected[-3:],
+            *not_as_built("cp-1", "/opened"),
+            "",
         ]
     )
     assert (host.snapshot(), host.calls()) == (before, [])
@@ -515,7 +530,7 @@ def test_what_was_not_opened_rightly_is_refused_before_anything_changes(machine:
             refused = host.install(*args, code=2)
             assert (refused.out, refused.err.splitlines()) == (
                 "",
-                [f"/opened/{CURRENT} {said}", "the files of s-1 are not as they were built", "nothing was changed"],
+                [f"/opened/{CURRENT} {said}", *not_as_built("s-1", "/opened")],
             )
     assert (host.snapshot(), host.calls()) == (before, [])
 
@@ -552,8 +567,7 @@ def test_a_key_of_another_certificate_is_refused(shell: str, trees: Trees, tmp_p
             f"{pki}/etcd/peer.key does not belong to {pki}/etcd/peer.crt",
             f"{pki}/sa.key does not belong to {pki}/sa.pub",
             f"{current} has a key and a certificate that do not belong together",
-            "the files of cp-1 are not as they were built",
-            "nothing was changed",
+            *not_as_built("cp-1", opened),
         ],
         [],
     )
@@ -590,7 +604,7 @@ def test_the_signature_is_verified_where_the_folder_stands_in_its_tree(
 
     def refused(*message: str) -> None:
         done = host.install(code=2, script=script)
-        wanted = [*message, "the files of w-1 are not as they were built", "nothing was changed", ""]
+        wanted = [*message, *not_as_built("w-1", "/opened"), ""]
         assert (done.out, done.err) == ("", "\n".join(wanted))
 
     unsigned = f"{named} is not signed by the key of this cluster"
@@ -761,6 +775,12 @@ def test_an_upgrade_removes_what_the_tree_before_had(machine: MakeMachine) -> No
     assert host.install().out == "nothing to change\n"
 
 
+CLEARING = (
+    "mend: for it to become that, clear it first: 'Clearing a machine' in kcompile's docs/install.md\n"
+    "nothing was changed\n"
+)
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_another_host_s_folder_is_refused_until_the_machine_is_cleared(shell: str, machine: MakeMachine) -> None:
     host = machine("s-1", shell=SHELLS[shell])
@@ -770,14 +790,51 @@ def test_another_host_s_folder_is_refused_until_the_machine_is_cleared(shell: st
     before = host.snapshot()
     for args in ((), ("--check",)):
         assert host.install(*args, code=2).err == (
-            "this machine was installed as test/s-1, and this is the folder of test/w-1;\n"
-            "for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says\n"
-            "nothing was changed\n"
+            f"this machine was installed as test/s-1, and this is the folder of test/w-1\n{CLEARING}"
         )
     assert host.snapshot() == before
     clear(host)
     host.install("--no-start")
     assert (host.root / STATE / "host").read_text() == "test/w-1\n"
+
+
+def test_another_cluster_of_the_same_name_is_refused_and_a_new_authority_beside_the_old_is_not(
+    machine: MakeMachine, trees: Trees, tmp_path: Path
+) -> None:
+    host = machine("s-1")
+    host.install("--no-start")
+    elsewhere = Workspace(tmp_path, trees.identity, "", "test")
+    elsewhere.spec.write_bytes((trees.path / "c.yaml").read_bytes())
+    succeed(elsewhere.run("secrets", "create", "c.yaml"))
+
+    def bring() -> None:
+        succeed(elsewhere.run("build", "c.yaml", "--out", "out"))
+        host.trees = Trees(tmp_path, trees.identity, trees.ssh_key)
+        succeed(elsewhere.run("render", "out/test", "s-1", "--to", host.trees.rendered("s-1", "out")))
+        host.bring("out")
+
+    bring()
+    before = host.snapshot()
+    assert {shell: replace(host, shell=SHELLS[shell]).install("--no-start", code=2).err for shell in SHELLS} == (
+        dict.fromkeys(
+            SHELLS,
+            "this machine is of another cluster called test:"
+            f" the authority in /etc/kubernetes/pki/ca.crt is another\n{CLEARING}",
+        )
+    )
+    assert host.snapshot() == before
+
+    env = clean_environment(SOPS_AGE_KEY=trees.identity)
+    secrets = yaml.safe_load(run(tool("sops"), "decrypt", elsewhere.secrets, env=env))
+    old = (trees.rendered("s-1") / "etc/kubernetes/pki/ca.crt").read_text()
+    secrets["authorities"]["kubernetes"].append({"id": "before", "state": "trusted", "certificate": old})
+    elsewhere.secrets.write_text(yaml.safe_dump(secrets))
+    recipients = ",".join(yaml.safe_load(elsewhere.spec.read_text())["spec"]["secrets"]["recipients"])
+    rule = ("--age", recipients, "--encrypted-regex", SECRETS_REGEX)
+    run(tool("sops"), "encrypt", "--in-place", *rule, elsewhere.secrets, env=env, cwd=tmp_path)
+    bring()
+    assert "updated /etc/kubernetes/pki/ca.crt" in host.install("--no-start").lines
+    assert (host.root / "etc/kubernetes/pki/ca.crt").read_text().count("BEGIN CERTIFICATE") == 2
 
 
 def clear(host: Machine) -> None:

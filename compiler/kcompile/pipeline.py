@@ -124,7 +124,7 @@ def assemble(
     artifacts += overview.emit(cluster, keyring, inputs, tool_version)
     objects = [a.path for a in artifacts if a.path.startswith("cluster/") and not a.path.endswith(".sh")]
     artifacts.append(overview.kustomization(objects))  # emitters yield them in the order of applying
-    artifacts.append(bootstrap.script(cluster, objects))
+    artifacts.append(bootstrap.script(cluster, keyring, objects))
 
     files: list[TreeFile] = []
     on_host: dict[str, list[tuple[Artifact, TreeFile]]] = {host.name: [] for host in cluster.hosts}

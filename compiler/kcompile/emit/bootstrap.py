@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kcompile import templates
+from cryptography import x509
+
+from kcompile import pki, templates
 from kcompile.artifact import SCRIPT_MODE, Artifact
 from kcompile.hosts import CONTROL_PLANE_TAINT, KUBERNETES_DIR, ResolvedCluster
+from kcompile.keyring import Keyring
 
 
 def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
@@ -23,11 +26,18 @@ def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
     yield Artifact("cluster/mark-control-plane.sh", script, mode=SCRIPT_MODE)
 
 
-def script(cluster: ResolvedCluster, objects: Sequence[str]) -> Artifact:
+def _end(certificate: x509.Certificate) -> str:
+    """The last 48 bytes of a certificate in base64, all of its signature: no two certificates end alike."""
+    return "".join(pki.certificate_pem(certificate).decode().splitlines()[1:-1])[-64:]
+
+
+def script(cluster: ResolvedCluster, keyring: Keyring, objects: Sequence[str]) -> Artifact:
     """cluster/bootstrap.sh, for the tree paths of the cluster's objects in their order."""
     first = "super-admin.conf" if cluster.version.has_super_admin_conf else "admin.conf"
     content = templates.render(
         "bootstrap.sh",
+        name=cluster.name,
+        authorities=[_end(certificate) for certificate in keyring.certificates("kubernetes")],
         kubeconfigs=[f"{KUBERNETES_DIR}/{name}" for name in ("super-admin.conf", "admin.conf")],
         servers=[{"name": host.name, "url": f"https://{host.api_endpoint}"} for host in cluster.control_plane],
         objects=[path.removeprefix("cluster/") for path in objects],

@@ -51,6 +51,7 @@ def script(
         directories=cluster.private_directories(host),
         files=rows,
         beside=[(file.sha256, file.path.rpartition("/")[2]) for file in beside],
+        authority=cluster.pki_path("ca.crt"),
         manifests=_MANIFESTS,
         kubelet_conf=KUBELET_CONF,
         unit_name=KUBELET_UNIT.rpartition("/")[2],

@@ -10,7 +10,8 @@ usage: bootstrap.sh [--kubeconfig FILE] [--context NAME] [--timeout SECONDS] [--
 Waits for the API servers, applies the objects beside it in their order, waits for the
 nodes of the control plane, labels and taints them, and shows what is up.
 
-  --kubeconfig FILE   an administrator's; without it KUBECONFIG, then what stands in /etc/kubernetes
+  --kubeconfig FILE   an administrator's; without it KUBECONFIG, then what stands in /etc/kubernetes,
+                      then kubectl's own
   --context NAME      the kubeconfig's context to use
   --timeout SECONDS   how long to wait in all (600)
   --endpoint-only     wait for the kubeconfig's own endpoint, where the nodes' addresses are out of reach
@@ -67,6 +68,9 @@ if [ -z "${KUBECONFIG:-}" ]; then
             break
         fi
     done
+fi
+if [ -f "${KUBECONFIG:-}" ] && grep -q -F -e 'ENC[' "$KUBECONFIG"; then
+    fail "$KUBECONFIG is sealed" 'kcompile render OUT --admin --to DIR opens it'
 fi
 # Nobody is asked for a password, and no request outlives the wait by long.
 ask() { kubectl ${context:+--context "$context"} --request-timeout 10s "$@" </dev/null; }
@@ -151,6 +155,22 @@ until ask get namespaces kube-system kube-public >/dev/null 2>&1; do
     in_time || fail 'there are no namespaces kube-system and kube-public' 'the logs of kube-apiserver'
     sleep 2
 done
+if [ "$direct" = no ]; then
+    # No node was asked at its own address, and the kubeconfig may be another cluster's. Each publishes its
+    # authorities; this is how the certificates of this one's end.
+    say 'waiting for the authority'
+    until published=$(
+        ask --namespace kube-system get configmap kube-root-ca.crt --output 'jsonpath={.data.ca\.crt}' 2>/dev/null
+    ) && [ -n "$published" ]; do
+        in_time || fail 'there is no ConfigMap kube-root-ca.crt in kube-system' 'the logs of kube-controller-manager'
+        sleep 2
+    done
+    case $(printf '%s' "$published" | tr -d '\n') in
+        *anlI4JyJ9xrSGsv2PiI2fzV6OWzNVneJWwXReNX1hbMBpIo1iZkI12ea7dEYbg==-----END*) ;;
+        *) fail 'the kubeconfig is for another cluster than edge: its authority is another' \
+            'kcompile render OUT --admin --to DIR has the kubeconfigs of this one' ;;
+    esac
+fi
 apply 00-cluster-admins.yaml
 apply 10-kubeadm-config.yaml
 apply 11-kubelet-config.yaml

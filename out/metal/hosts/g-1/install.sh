@@ -40,8 +40,10 @@ leave() { # STATUS
     ended=yes
     exit "$1"
 }
-refuse() { # MESSAGE
-    printf '%s\nnothing was changed\n' "$1" >&2
+refuse() { # MESSAGE [MEND]
+    printf '%s\n' "$1" >&2
+    if [ -n "${2:-}" ]; then printf 'mend: %s\n' "$2" >&2; fi
+    printf 'nothing was changed\n' >&2
     leave 2
 }
 stop() { # MESSAGE
@@ -261,7 +263,10 @@ verify_signature() {
 step=verify
 verify_signature
 each
-if [ -n "$wrong" ]; then refuse "the files of $host are not as they were built"; fi
+if [ -n "$wrong" ]; then
+    refuse "the files of $host are not as they were built" \
+        "bring this folder here anew, as it is in the committed tree${from:+, and render that one for $from}"
+fi
 
 # --- what is known of earlier runs -----------------------------------------------------------------
 
@@ -296,11 +301,10 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-was=''
+was='' clearing="for it to become that, clear it first: 'Clearing a machine' in kcompile's docs/install.md"
 if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
 if [ -n "$was" ] && [ "$was" != "$identity" ]; then
-    refuse "this machine was installed as $was, and this is the folder of $identity;
-for it to become that, clear it first, as 'Clearing a machine' in docs/install.md says"
+    refuse "this machine was installed as $was, and this is the folder of $identity" "$clearing"
 fi
 if [ -h "$state/lock" ]; then
     process=$(readlink "$state/lock")
@@ -320,6 +324,25 @@ was_installed() { # PATH DIGEST
     case $newline$(recorded "$1")$newline in *"$newline$2$newline"*) return 0 ;; esac
     return 1
 }
+
+# Clusters of one name are told apart by their authority, of which each replacement leaves one for a while.
+authority=/etc/kubernetes/pki/ca.crt
+share_certificate() { # FILE FILE
+    number=1
+    while block=$(pem_block "$1" CERTIFICATE "$number") && [ -n "$block" ]; do
+        other=1
+        while found=$(pem_block "$2" CERTIFICATE "$other") && [ -n "$found" ]; do
+            if [ "$found" = "$block" ]; then return 0; fi
+            other=$((other + 1))
+        done
+        number=$((number + 1))
+    done
+    return 1
+}
+if [ -n "$was" ] && [ -f "$root$authority" ] && was_installed "$authority" "$(digest <"$root$authority")" &&
+    ! share_certificate "$root$authority" "${from:-$here/rootfs}$authority"; then
+    refuse "this machine is of another cluster called ${identity%/*}: the authority in $root$authority is another" "$clearing"
+fi
 
 # --- what is to change -----------------------------------------------------------------------------
 
@@ -390,7 +413,9 @@ plan() { # MODE POLICY STORE EFFECT DIGEST PATH TARGET
     fi
     if [ "$3" != plain ]; then
         if [ -z "$from" ] && ! command -v sops >/dev/null 2>&1; then refuse "$no_sops"; fi
-        wanted=$(digest_of_content "$3" "$6") || refuse "cannot open the file that is to be $6"
+        wanted=$(digest_of_content "$3" "$6") ||
+            refuse "cannot open the file that is to be $6" "SOPS_AGE_KEY_FILE=FILE, with an identity that it is sealed for;
+or open the files elsewhere with kcompile render, and name that directory with --from"
     fi
     if [ -f "$at" ] && [ ! -h "$at" ]; then
         found=$(digest <"$at")
@@ -532,7 +557,7 @@ clear_beside() { # PATH: what an interrupted run staged
 }
 
 take_lock() {
-    if ! (umask 022 && mkdir -p -- "${state%/*}") || ! mkdir -p -- "$state"; then stop "cannot make $state"; fi
+    if ! (umask 022 && mkdir -p -- "${state%/*}") || ! mkdir -p -- "$state"; then refuse "cannot make $state"; fi
     if ! ln -s -- "$$" "$state/lock" 2>/dev/null; then
         process=$(readlink "$state/lock") || :
         if [ -n "$process" ] && is_running "$process"; then refuse "another install.sh is at work: process $process"; fi
