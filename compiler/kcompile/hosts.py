@@ -176,11 +176,6 @@ class ResolvedCluster:
         return (*everywhere, local.data_dir if local else "/var/lib/etcd")
 
     @property
-    def etcd_members(self) -> str:
-        """Every host of the control plane, as etcd's ``--initial-cluster`` has them."""
-        return ",".join(f"{host.name}={host.etcd_peer_url}" for host in self.control_plane)
-
-    @property
     def extra_args_follow(self) -> bool:
         """Whether extraArgs come after the default flags, in this patch release."""
         first = self.version.extra_args_follow_from

@@ -498,21 +498,24 @@ def _script(before: bytes, after: bytes) -> Iterator[Difference]:
 
 
 def _installer(before: bytes, after: bytes) -> Iterator[Difference]:
-    """Lines of install.sh, without its list of files, which are told one by one. Of its key, that it changed."""
-
-    def text(content: bytes, *left_out: str) -> str:
-        found = content.decode("utf-8", "replace")
-        return "\n".join(line for line in found.splitlines() if not line.startswith(left_out))
-
-    was, now = text(before, "put ", "beside "), text(after, "put ", "beside ")
-    if was != now:
-        was, now = text(was.encode(), _SIGNER), text(now.encode(), _SIGNER)
-        if was == now:
-            yield Difference("line", "key that the tree is signed with", "changed")
-    yield from lines(was, now)
+    """Lines of install.sh, without its list of files, which are told one by one."""
+    return _with_a_key("signer=", "key that the tree is signed with", before, after, without=("put ", "beside "))
 
 
-_SIGNER = "signer="
+def _bootstrap(before: bytes, after: bytes) -> Iterator[Difference]:
+    """Lines of bootstrap.sh."""
+    return _with_a_key("authorities=", "authorities that tell the cluster from others", before, after)
+
+
+def _with_a_key(
+    start: str, subject: str, before: bytes, after: bytes, without: tuple[str, ...] = ()
+) -> Iterator[Difference]:
+    """Lines of a script but for some; and of the one that begins with ``start``, public and long, that it changed."""
+    was, now = (content.decode("utf-8", "replace").splitlines() for content in (before, after))
+    if [line for line in was if line.startswith(start)] != [line for line in now if line.startswith(start)]:
+        yield Difference("line", subject, "changed")
+    hidden = (start, *without)
+    yield from lines(*("\n".join(line for line in side if not line.startswith(hidden)) for side in (was, now)))
 
 
 # --- sealed files ---------------------------------------------------------------------------------
@@ -587,6 +590,7 @@ _BY_NAME: tuple[tuple[str, _Compare], ...] = (
     ("kubeadm-flags.env", _environment),
     (".yaml", _any_yaml),
     ("/install.sh", _installer),
+    ("/bootstrap.sh", _bootstrap),
     ("-kcompile.conf", _script),
     ("/kcompile.conf", _script),
     (".conf", _any_yaml),

@@ -1,1 +1,1 @@
-a9bE43r6JTsWqxtU4pGa+IZnpT4JYSSufpFwS+16viw95KHnrTIc/VOx9q0N859P0/V23IxnZk+tsdPwxrhgDw==
+SABIaVBQG/mdyRJn7iwLr0idjnfNljVBdDp7p6covBQlIH8esSfUrfMecrxNMiXx0FYCklr7PTX9I5rQP3WLDA==

@@ -291,7 +291,8 @@ def _etcd_membership(cluster: ResolvedCluster) -> dict[str, str]:
     Before ``bootstrapped`` all declared members found one cluster together, in any order. Afterwards a member
     with an empty disk may only join the one that exists.
     """
-    members = {"initial-cluster": cluster.etcd_members}
+    peers = (f"{peer.name}={peer.etcd_peer_url}" for peer in cluster.control_plane)
+    members = {"initial-cluster": ",".join(peers)}
     if cluster.cluster.spec.control_plane.bootstrapped:
         return {**members, "initial-cluster-state": "existing"}
     return {**members, "initial-cluster-state": "new"} if len(cluster.control_plane) > 1 else members

@@ -136,7 +136,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside b53ff59699cca10dc749d8c09ec022cd9695f37ba0dc78859ce91a71f78a7b69 preflight.sh
-beside 03544ccc36d39e1ced589fc59c39d6ce2c329fe64c3b5374f363de6cd227ede1 etcd-member.sh
+beside bd7782f25a4d4b5067cb84426cfd40e7b80346a1707e803104bcb4f19a9a202a etcd-member.sh
 beside 88f59ea3e7910b750212bb61750ae78f1505aea2d4e94b3728d067fb262b9c25 ready.sh
 beside 4dc4f5bd8b96815a601f103ff22e7024cb8b1d8d64ea751725affe8dcb4ca6b2 host.json
 directory /etc/kubernetes/manifests

@@ -136,7 +136,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside ab0a361bd1e6d40e757f8511ccd3b7911376dcbf489a41fe4a0b17b285dd8192 preflight.sh
-beside b04084592f498122b46d9d9258e5a04d7456d5827b61ed64e5483ce0ab90c5a4 etcd-member.sh
+beside 9bee4de976d7b33e008402d51389833ca3ca6029d76cbba027fe4d35206abe1f etcd-member.sh
 beside 1f35c6e7e476adb42848920177845b2a73747083e4449d34096fdc8708374a69 ready.sh
 beside 51d5c008560c34b41c4251954c9412533321c3341d931c9e77b3991c13865aa5 host.json
 directory /etc/kubernetes/manifests

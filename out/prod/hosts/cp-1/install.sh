@@ -136,7 +136,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 600187d617a2207b05f8c42910975c62f4bd13b5c47d042d1e4e628c6c57c9b1 preflight.sh
-beside fd6e4c1e4618d30f9d1a89b18191015efc8012eb6780f45749364c2bc00dd88c etcd-member.sh
+beside 07baa5e55358efa6409ebd20806b967cc0328b53360db5e347f3f1f140e33463 etcd-member.sh
 beside 9f9c5737b258d7b934faa3732cdb68af40f502d89cf972934a56223723918f84 ready.sh
 beside 0e7e5a05b57982844a524938b244de375764a07564346f661be4c5407d09b372 host.json
 directory /etc/kubernetes/manifests

@@ -25,8 +25,6 @@ self=cp-2 own_peer=https://10.0.0.12:2380 own_client=https://10.0.0.12:2379
 pki=/etc/kubernetes/pki manifest=/etc/kubernetes/manifests/etcd.yaml parked=/etc/kubernetes/.kcompile-etcd.yaml
 # The control plane of the spec: name, peer URL, client URL.
 declared() { printf '%s\n' 'cp-1	https://10.0.0.11:2380	https://10.0.0.11:2379' 'cp-3	https://10.0.0.13:2380	https://10.0.0.13:2379' 'cp-2	https://10.0.0.12:2380	https://10.0.0.12:2379'; }
-# The same as etcd's manifest of this tree has it.
-initial_cluster=cp-1=https://10.0.0.11:2380,cp-2=https://10.0.0.12:2380,cp-3=https://10.0.0.13:2380
 # Where this host's etcd keeps its log and its data.
 stores() { printf '%s\n' /var/lib/etcd/member; }
 log=/var/lib/etcd/member/wal
@@ -265,7 +263,8 @@ check_manifest() {
     grep -q -F -e '--initial-cluster-state=existing' "$found" ||
         fail "$found is of a new cluster, and this host's etcd is to join one that runs" \
             "controlPlane.bootstrapped: true in the spec; kcompile build; install.sh --no-start here; then this again"
-    [ "$(sed -n 's/^ *- --initial-cluster=//p' "$found" | tr -d "\"'")" = "$initial_cluster" ] ||
+    [ "$(sed -n 's/^ *- --initial-cluster=//p' "$found" | tr -d "\"'" | tr , '\n' | sort)" = \
+        "$(declared | awk -F '\t' '{ print $1 "=" $2 }' | sort)" ] ||
         fail "$found is of another tree than this script: its etcd would start with other members" \
             "install.sh --no-start here; then this again"
 }

@@ -136,7 +136,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 74d31cd4e2fde08ebb144d29b37d57f4b31a042dfe763172d1ca432c4dffee13 preflight.sh
-beside 3b0e3659ec7b9d8635861e9a57a975d77d77965e317fffb1e298a12c69cd7d12 etcd-member.sh
+beside 1c0eb308d87a538b6fb4628b85da28c0e746951211fec3764576b6bd60a0aa7a etcd-member.sh
 beside c0819d5f95f8e162345c1cf4ee243153c683874230ecb92c3500486f8513da6d ready.sh
 beside 12050ef22c4bc94ef162c35f92cbbbcef41b032f396e07eaf772a9de472723d5 host.json
 directory /etc/kubernetes/manifests

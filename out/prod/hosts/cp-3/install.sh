@@ -136,7 +136,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 37a3aef62b6d43ff46be7560d0f6680eed625c2ba24de5fb53853ebab09f07f3 preflight.sh
-beside bf34120df24932120e605a6adb7fca0dc5f350fab5eef7cf58718ff1c19a4607 etcd-member.sh
+beside b039487245a2a84ef59af54e60be47906eb0b460e0fe76c736523221c4e63671 etcd-member.sh
 beside 319069b56f72289fcb9051c3bf0043bd9b7c8d9236ac5269bcacb080907f19f6 ready.sh
 beside c9a3461c047b45e95641fc16c0ae8e579985c12ac6b840b444a182659a79789c host.json
 directory /etc/kubernetes/manifests
