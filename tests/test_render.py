@@ -220,9 +220,9 @@ def test_no_plain_text_goes_where_the_trees_are(
 @pytest.mark.parametrize(
     ("first", "then", "says"),
     [
-        ("cp-1", "w-1", "cp-1: etc/kubernetes/admin.conf and 30 more"),
-        ("cp-1", "cp-2", "cp-1: etc/kubernetes/super-admin.conf"),
-        ("w-1", "s-1", "w-1: etc/kubernetes/bootstrap-kubelet.conf and 3 more"),
+        ("cp-1", "w-1", "etc/kubernetes/admin.conf and 30 more"),
+        ("cp-1", "cp-2", "etc/kubernetes/super-admin.conf"),
+        ("w-1", "s-1", "etc/kubernetes/bootstrap-kubelet.conf and 3 more"),
     ],
 )
 def test_a_directory_with_files_of_another_host_is_refused(
@@ -235,7 +235,7 @@ def test_a_directory_with_files_of_another_host_is_refused(
     assert (run.code, run.out, run.err) == (
         4,
         "",
-        f"to:1:1: has files of another host, {says} [K1016]\n"
+        f"to:1:1: has files that {first} has and {then} has not: {says} [K1016]\n"
         f"   hint: remove them, or name a directory that is for {then} alone\n",
     )
     assert snapshot(here) == before

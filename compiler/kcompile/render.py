@@ -102,7 +102,7 @@ class Tree:
         found = [path for path in sorted(others.keys() - own) if os.path.lexists(directory / path)]
         if found:
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            message = f"has files of another host, {others[found[0]]}: {found[0]}{more}"
+            message = f"has files that {others[found[0]]} has and {name} has not: {found[0]}{more}"
             hint = f"remove them, or name a directory that is for {name} alone"
             raise OutputError(Problem("K1016", message, hint=hint, position=Position(str(directory), 1, 1)))
 
