@@ -192,6 +192,29 @@ def test_host_json_says_what_is_rendered(render: Callable[..., Run], here: Path)
     }
 
 
+@pytest.mark.parametrize("host", ["w-1", "s-1", "cp-1"])
+def test_a_host_s_own_disk_is_written_again_once_its_kubelet_has_run(
+    host: str, render: Callable[..., Run], here: Path
+) -> None:
+    assert render(host).code == 0
+    pki = here / "to" / "var/lib/kubelet/pki"
+    pki.mkdir(exist_ok=True)
+    for path in (pki / "kubelet.crt", pki / "kubelet.key", here / "to/etc/kubernetes/kubelet.conf"):
+        path.write_text("the kubelet's\n")
+    (pki / "kubelet-client-2027-01-01-00-00-00.pem").write_text("newer\n")
+    (pki / "kubelet-client-current.pem").unlink(missing_ok=True)
+    (pki / "kubelet-client-current.pem").symlink_to("kubelet-client-2027-01-01-00-00-00.pem")
+    assert render(host).code == 0
+
+
+def test_a_directory_with_more_than_trees_takes_plain_text(runner: Runner, here: Path) -> None:
+    """A tree that was copied to a machine, or one level below /."""
+    (here / "out/prod").rename(here / "tree")
+    (here / "opened-before").mkdir()
+    for to in ("opened", "opened-before", "opened/anew"):
+        assert runner.run("render", "tree", "--admin", "--to", to, cwd=here, env=IDENTITY).code == 0
+
+
 @pytest.mark.parametrize("what", ["cp-1", "--cluster", "--admin"])
 @pytest.mark.parametrize(
     ("to", "lies"),
@@ -220,12 +243,12 @@ def test_no_plain_text_goes_where_the_trees_are(
 @pytest.mark.parametrize(
     ("first", "then", "says"),
     [
-        ("cp-1", "w-1", "etc/kubernetes/admin.conf and 30 more"),
+        ("cp-1", "w-1", "etc/kubernetes/admin.conf and 14 more"),
         ("cp-1", "cp-2", "etc/kubernetes/super-admin.conf"),
-        ("w-1", "s-1", "etc/kubernetes/bootstrap-kubelet.conf and 3 more"),
+        ("w-1", "s-1", "etc/kubernetes/bootstrap-kubelet.conf and 2 more"),
     ],
 )
-def test_a_directory_with_files_of_another_host_is_refused(
+def test_a_directory_with_secrets_of_another_host_is_refused(
     first: str, then: str, says: str, render: Callable[..., Run], here: Path
 ) -> None:
     """They would go to the host with its own."""
@@ -235,7 +258,7 @@ def test_a_directory_with_files_of_another_host_is_refused(
     assert (run.code, run.out, run.err) == (
         4,
         "",
-        f"to:1:1: has files that {first} has and {then} has not: {says} [K1016]\n"
+        f"to:1:1: has secrets that {first} has and {then} has not: {says} [K1016]\n"
         f"   hint: remove them, or name a directory that is for {then} alone\n",
     )
     assert snapshot(here) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from kcompile.secret import Secret
 from kcompile.store import Opened
 
 _MODES = {f"{mode:04o}": mode for mode in (PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE)}
+_SEALED_FOR = re.compile(r"hosts/(?P<host>[^/]+)/sealed/(?P<path>.+)", re.DOTALL)
+_KUBELETS_OWN = "/kubelet.key"
+"""What a kubelet makes for itself where a tree does not bring it: the key that it serves with."""
 _CLUSTER = "cluster/"
 _ADMIN = "admin/"
 
@@ -42,12 +46,23 @@ def _entry(file: Mapping[str, object]) -> _Entry:
 
 def check_place(to: Path, tree: Path) -> None:
     """Raises SpecError for what lies in a tree or beside it, where what is committed is: no place for plain text."""
-    trees = tree.resolve().parent
-    if to.resolve().is_relative_to(trees):
-        place = f"in the tree {tree}" if to.resolve().is_relative_to(tree.resolve()) else f"beside the tree {tree}"
+    place, root = to.resolve(), tree.resolve()
+    trees = root.parent if _holds_trees_alone(root.parent, place) else root
+    if place.is_relative_to(trees):
+        where = "in" if place.is_relative_to(root) else "beside"
+        message = f"lies {where} the tree {tree}, where secrets are sealed"
         hint = f"choose a path outside {trees}, and outside what is committed"
-        message = f"lies {place}, where secrets are sealed"
         raise SpecError(Problem("K1010", message, hint=hint, position=Position(str(to), 1, 1)))
+
+
+def _holds_trees_alone(directory: Path, place: Path) -> bool:
+    """Whether a directory is for trees, as ``out/`` is: all in it that is not hidden and not on the way to a place."""
+    own = place.relative_to(directory).parts[:1] if place.is_relative_to(directory) else ()
+    try:
+        others = (entry for entry in directory.iterdir() if entry.name not in own and not entry.name.startswith("."))
+        return all((entry / MANIFEST).exists() for entry in others if entry.is_dir())
+    except OSError:  # more than trees: they can be read
+        return False
 
 
 class Tree:
@@ -84,25 +99,24 @@ class Tree:
             )
 
     def check_no_other(self, name: str, directory: Path) -> None:
-        """Raises OutputError where a directory for a host has files that another host has and this one has not.
+        """Raises OutputError where a directory for a host has secrets that another host has and this one has not.
 
-        They would go to the host with its own. Raises SpecError where the tree has no such host.
+        They would go to the host with its own. Not those that a kubelet makes for itself, too: the directory may be the
+        host's own disk. Raises SpecError where the tree has no such host.
         """
         self.check_host(name)
         own: set[str] = set()
         others: dict[str, str] = {}
         for entry in self._entries:
-            kind, _, rest = entry.path.partition("/")
-            host, _, branch = rest.partition("/")
-            path = branch.partition("/")[2]
-            if kind == "hosts" and path and host == name:
-                own.add(path)
-            elif kind == "hosts" and path:
-                others.setdefault(path, host)
+            place = _SEALED_FOR.fullmatch(entry.path)
+            if place is not None and place["host"] == name:
+                own.add(place["path"])
+            elif place is not None and entry.policy is Policy.MANAGED and not place["path"].endswith(_KUBELETS_OWN):
+                others.setdefault(place["path"], place["host"])
         found = [path for path in sorted(others.keys() - own) if os.path.lexists(directory / path)]
         if found:
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            message = f"has files that {others[found[0]]} has and {name} has not: {found[0]}{more}"
+            message = f"has secrets that {others[found[0]]} has and {name} has not: {found[0]}{more}"
             hint = f"remove them, or name a directory that is for {name} alone"
             raise OutputError(Problem("K1016", message, hint=hint, position=Position(str(directory), 1, 1)))
 
