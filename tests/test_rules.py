@@ -298,7 +298,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "anonymous-requests-refused": (
         {"kubernetesVersion": "v1.31.4", "apiServer": {"extraArgs": {"anonymous-auth": ["true", "F"]}}},
         [
-            "wK0639 apiServer.extraArgs.anonymous-auth: the API server refuses its own probes, which are anonymous, and is restarted again and again | leave it out"
+            "wK0639 apiServer.extraArgs.anonymous-auth: the API server refuses its own probes, which are anonymous: the kubelet restarts it again and again | leave it out"
         ],
     ),
     "anonymous-requests-refused-and-probes-patched": (
@@ -311,11 +311,18 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "anonymous-requests-taken": ({"apiServer": {"extraArgs": {"anonymous-auth": ["false", "true"]}}}, []),
     "authorizers-of-which-nothing-is-known": ({"apiServer": {"extraArgs": {"authorization-mode": "Webhook"}}}, []),
     "authorizers-in-several-words": ({"apiServer": {"extraArgs": {"authorization-mode": ["RBAC", "Node"]}}}, []),
+    "authorizers-that-allow-everything": (
+        {"apiServer": {"extraArgs": {"authorization-mode": "Node,AlwaysAllow", "anonymous-auth": "true"}}},
+        [
+            "wK0640 apiServer.extraArgs.authorization-mode: AlwaysAllow lets whoever has credentials do everything: every pod, kubelet and bootstrap token | leave it out: the default is Node,RBAC",
+            "wK0639 apiServer.extraArgs.authorization-mode: with AlwaysAllow the API server turns anonymous-auth off, and refuses its own probes, which are anonymous: the kubelet restarts it again and again | leave it out: the default is Node,RBAC",
+        ],
+    ),
     "authorizers-that-deny": (
         {"apiServer": {"extraArgs": {"authorization-mode": "AlwaysDeny"}}},
         [
-            "wK0641 apiServer.extraArgs.authorization-mode: without Node, kubelets have no rights | add Node",
-            "wK0641 apiServer.extraArgs.authorization-mode: without RBAC, the controllers, the scheduler, CoreDNS and administrators have no rights | add RBAC",
+            "wK0641 apiServer.extraArgs.authorization-mode: without Node, kubelets have not the rights they need | add Node",
+            "wK0641 apiServer.extraArgs.authorization-mode: without RBAC, the controllers, the scheduler and CoreDNS have not the rights they need | add RBAC",
         ],
     ),
     "words-of-configurations": (

@@ -31,9 +31,9 @@ def authorization_config_is_possible(cluster: Cluster) -> Iterator[Problem]:
 
 
 def authorization_decides(cluster: Cluster) -> Iterator[Problem]:
-    """With AlwaysAllow every request is an administrator's."""
+    """With AlwaysAllow every credential is an administrator's."""
     if "AlwaysAllow" in _modes(cluster):
-        message = "AlwaysAllow lets whoever reaches the API server do everything, also without credentials"
+        message = "AlwaysAllow lets whoever has credentials do everything: every pod, kubelet and bootstrap token"
         yield _of_modes("K0640", message, "leave it out: the default is Node,RBAC")
 
 
@@ -42,28 +42,26 @@ def authorization_has_its_own(cluster: Cluster) -> Iterator[Problem]:
     modes = _modes(cluster)
     if modes and modes.isdisjoint(_MAY_GIVE_EVERY_RIGHT):
         for mode in sorted(_RIGHTS.keys() - modes):
-            yield _of_modes("K0641", f"without {mode}, {_RIGHTS[mode]} have no rights", f"add {mode}")
+            yield _of_modes("K0641", f"without {mode}, {_RIGHTS[mode]} have not the rights they need", f"add {mode}")
 
 
 def probes_are_answered(cluster: Cluster) -> Iterator[Problem]:
     """The kubelet probes the API server as nobody, and restarts one that refuses it."""
     spec = cluster.spec
     values = spec.api_server.extra_args.get("anonymous-auth", ())
-    if not values or values[-1] not in GO_FALSE or any(patch.target == "kube-apiserver" for patch in spec.patches):
+    if any(patch.target == "kube-apiserver" for patch in spec.patches):
         return
-    message = "the API server refuses its own probes, which are anonymous, and is restarted again and again"
-    hint = "leave it out"
-    if names.minor_version(spec.kubernetes_version) >= _ENDPOINTS_FOR_ANYBODY:
-        hint += ", or have an authentication-config let anonymous requests reach /livez, /readyz and /healthz alone"
-    yield Problem("K0639", message, (*_ARGS, "anonymous-auth"), hint, Severity.WARNING)
+    if values and values[-1] in GO_FALSE:
+        yield _of_probes("the API server refuses its own probes", "anonymous-auth", "leave it out")
+    elif "AlwaysAllow" in _modes(cluster):  # ApplyAuthorization, in its pkg/kubeapiserver/options/authentication.go
+        message = "with AlwaysAllow the API server turns anonymous-auth off, and refuses its own probes"
+        yield _of_probes(message, "authorization-mode", "leave it out: the default is Node,RBAC")
 
 
-_RIGHTS = {"Node": "kubelets", "RBAC": "the controllers, the scheduler, CoreDNS and administrators"}
-"""Whose rights come from a mode."""
+_RIGHTS = {"Node": "kubelets", "RBAC": "the controllers, the scheduler and CoreDNS"}
+"""Who has rights by a mode."""
 _MAY_GIVE_EVERY_RIGHT = frozenset(("ABAC", "AlwaysAllow", "Webhook"))
-"""Modes of which the spec does not say what they let through."""
-_ENDPOINTS_FOR_ANYBODY = 32
-"""The minor from which AnonymousAuthConfigurableEndpoints is on by default."""
+"""Modes that give every right, or of which the spec does not say what they give."""
 
 
 def _modes(cluster: Cluster) -> frozenset[str]:
@@ -74,6 +72,11 @@ def _modes(cluster: Cluster) -> frozenset[str]:
 
 def _of_modes(code: str, message: str, hint: str) -> Problem:
     return Problem(code, message, (*_ARGS, "authorization-mode"), hint, Severity.WARNING)
+
+
+def _of_probes(message: str, flag: str, hint: str) -> Problem:
+    consequence = f"{message}, which are anonymous: the kubelet restarts it again and again"
+    return Problem("K0639", consequence, (*_ARGS, flag), hint, Severity.WARNING)
 
 
 RULES = (
