@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,19 @@ class Result:
     err: str
 
 
-_MEASURED = cycle((True, False, False))
-"""Whether a process is measured for coverage, which costs half as much again: a third of them run every line, too."""
-
-
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without identities, and a home that has none."""
-    hidden = ("SOPS_", "XDG_") if next(_MEASURED) else ("SOPS_", "XDG_", "COVERAGE_")
-    env = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("SOPS_", "XDG_"))}
     return env | {"HOME": "/nonexistent"} | more
+
+
+def is_measured() -> bool:
+    """Whether this test's commands are measured for coverage, which makes them take half as long again.
+
+    A third of the tests, always the same, run nearly every line that all of them run.
+    """
+    name = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    return zlib.crc32(name.encode()) % 3 == 0
 
 
 def kcompile(*args: str | Path, cwd: Path | None = None, identity: Path | str | None = ALICE, **env: str) -> Result:
@@ -54,10 +58,13 @@ def kcompile(*args: str | Path, cwd: Path | None = None, identity: Path | str | 
         env = {"SOPS_AGE_KEY_FILE": str(identity), **env}
     elif identity is not None:
         env = {"SOPS_AGE_KEY": identity, **env}
+    environment = clean_environment(**env)
+    if not is_measured():
+        environment.pop("COVERAGE_PROCESS_CONFIG", None)
     done = subprocess.run(
         [sys.executable, "-m", "kcompile", *map(str, args)],
         cwd=cwd,
-        env=clean_environment(**env),
+        env=environment,
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

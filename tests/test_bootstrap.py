@@ -31,7 +31,10 @@ esac
 case $* in
 */readyz*) [ ! -e "$STATE/down" ] || { echo 'The connection was refused'; exit 1; } ;;
 *can-i*) cat "$STATE/may"; exit 0 ;;
-*kube-root-ca.crt*) cat "$STATE/authority" ;;
+*kube-root-ca.crt*)
+    cat "$STATE/authority"
+    [ -s "$STATE/authority" ] || { echo 'Error from server (NotFound)' >&2; exit 1; }
+    ;;
 *'get nodes --output name')
     if [ -e "$STATE/unlisted" ]; then
         if [ "$(cat "$STATE/unlisted")" = once ]; then rm "$STATE/unlisted"; fi
@@ -185,7 +188,8 @@ def test_another_cluster_s_kubeconfig_is_refused_where_no_node_is_asked(
         ),
         (
             "",
-            "there is no ConfigMap kube-root-ca.crt in kube-system\nmend: the logs of kube-controller-manager\n",
+            "ConfigMap kube-root-ca.crt of kube-system is not there: Error from server (NotFound)\n"
+            "mend: the logs of kube-controller-manager, which writes it\n",
         ),
     ):
         (operator.path / "authority").write_text(published)
@@ -194,6 +198,14 @@ def test_another_cluster_s_kubeconfig_is_refused_where_no_node_is_asked(
         assert APPLY not in operator.calls()
     (operator.path / "authority").write_text(other + own)  # while one replaces the other
     assert operator.run("--endpoint-only", shell=shell)[0] == 0
+
+
+def test_where_something_else_is_published_nothing_is_compared(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    args = {"root-ca-file": "/etc/kubernetes/pki/published.crt"}
+    cluster = make_cluster(controllerManager={"extraArgs": args}).build() / "cluster"
+    operator = Operator(tmp_path / "o", cluster)
+    code, out, _ = operator.run("--endpoint-only")
+    assert (code, "waiting for the authority" in out, [c for c in operator.calls() if "root-ca" in c]) == (0, False, [])
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -47,6 +47,12 @@ def root_of(member: Member) -> Path:
     return member.host
 
 
+def manifest_of(member: Member) -> tuple[Path, Path]:
+    """Where etcd's manifest is, and where it waits while a member is replaced."""
+    directory = root_of(member) / "etc/kubernetes"
+    return directory / "manifests/etcd.yaml", directory / ".kcompile-etcd.yaml"
+
+
 @contextmanager
 def kubelet(member: Member, *, dead: bool = False) -> Iterator[None]:
     """Runs the host's etcd again and again, as long as its manifest is there; a dead one only once that was away."""
@@ -156,6 +162,19 @@ def test_a_fourth_member_is_added_promoted_and_removed(etcd: Cluster) -> None:
     )
     assert states(etcd, "cp-1") == listed(cp_1="voter up", cp_2="voter up", cp_3="voter up")
 
+    etcd.until("member", "add", "cp-4", f"--peer-urls={URL['cp-4']}:2380", to="cp-1")
+    said = "cp-4 is a member already, and has not started yet\n"
+    assert script(etcd, "cp-4", "add") == (
+        1,
+        said,
+        f"{root_of(etcd.members['cp-4'])}/var/lib/etcd/member/wal has the log of an etcd that is no member of this"
+        " cluster\nmend: etcd-member.sh replace moves it aside\n",
+    )
+    etcd.members["cp-4"].wipe()
+    manifest, parked = manifest_of(etcd.members["cp-4"])
+    manifest.rename(parked)
+    assert script(etcd, "cp-4", "add") == (0, f"{said}put {manifest} back\n", "")
+
 
 def test_an_interrupted_add_goes_on_and_there_is_one_learner_at_a_time(etcd: Cluster) -> None:
     found_cluster(etcd)
@@ -179,10 +198,14 @@ def test_an_interrupted_add_goes_on_and_there_is_one_learner_at_a_time(etcd: Clu
         f"mend: let it be promoted there, or etcd-member.sh remove {URL['cp-4']}:2380\n",
     )
     etcd.members["cp-3"].start()
+    code, out, _ = script(etcd, "cp-4", "add", shell="bash", timeout=0)
+    assert (code, out) == (1, f"cp-4 is a learner already\nwaiting for the etcd at {URL['cp-4']}:2379\n")
+    manifest, parked = manifest_of(etcd.members["cp-4"])
+    manifest.rename(parked)  # the machine went down before a replace put it back
     with kubelet(etcd.members["cp-4"]):
-        assert script(etcd, "cp-4", "add", shell="bash") == (
+        assert script(etcd, "cp-4", "promote", shell="bash") == (
             0,
-            f"cp-4 is a learner already\nwaiting for the etcd at {URL['cp-4']}:2379\npromoted cp-4: it votes\n",
+            f"put {manifest} back\nwaiting for the etcd at {URL['cp-4']}:2379\npromoted cp-4: it votes\n",
             "",
         )
 
@@ -276,9 +299,7 @@ def test_a_replacement_that_breaks_off_starts_no_etcd_on_old_data(etcd_of_today:
     etcd.compile(FOUNDERS, bootstrapped=True)
     broken = etcd.members["cp-3"]
     broken.kill()
-    manifest, parked = (
-        root_of(broken) / "etc/kubernetes" / path for path in ("manifests/etcd.yaml", ".kcompile-etcd.yaml")
-    )
+    manifest, parked = manifest_of(broken)
     data = root_of(broken) / "var/lib/etcd"
 
     text = manifest.read_text()

@@ -458,8 +458,8 @@ def test_sealed_files_without_sops_or_identity_are_refused_before_anything_chang
         refused = host.install(*args, code=2, opened=False)
         assert refused.err.endswith(
             "cannot open the file that is to be /etc/kubernetes/admin.conf\n"
-            "mend: SOPS_AGE_KEY_FILE=FILE, with an identity that it is sealed for;\n"
-            "or open the files elsewhere with kcompile render, and name that directory with --from\n"
+            "mend: SOPS_AGE_KEY_FILE=FILE, with an identity that it is sealed for; or open the files elsewhere"
+            " with kcompile\nrender, and name that directory with --from\n"
             "nothing was changed\n"
         )
     assert (host.snapshot(), host.calls()) == (before, [])
@@ -775,10 +775,7 @@ def test_an_upgrade_removes_what_the_tree_before_had(machine: MakeMachine) -> No
     assert host.install().out == "nothing to change\n"
 
 
-CLEARING = (
-    "mend: for it to become that, clear it first: 'Clearing a machine' in kcompile's docs/install.md\n"
-    "nothing was changed\n"
-)
+CLEARING = "to make it another host, clear it first: 'Clearing a machine' in kcompile's docs/install.md"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -790,7 +787,8 @@ def test_another_host_s_folder_is_refused_until_the_machine_is_cleared(shell: st
     before = host.snapshot()
     for args in ((), ("--check",)):
         assert host.install(*args, code=2).err == (
-            f"this machine was installed as test/s-1, and this is the folder of test/w-1\n{CLEARING}"
+            f"this machine was installed as test/s-1, and this is the folder of test/w-1\n"
+            f"mend: {CLEARING}\nnothing was changed\n"
         )
     assert host.snapshot() == before
     clear(host)
@@ -818,8 +816,9 @@ def test_another_cluster_of_the_same_name_is_refused_and_a_new_authority_beside_
     assert {shell: replace(host, shell=SHELLS[shell]).install("--no-start", code=2).err for shell in SHELLS} == (
         dict.fromkeys(
             SHELLS,
-            "this machine is of another cluster called test:"
-            f" the authority in /etc/kubernetes/pki/ca.crt is another\n{CLEARING}",
+            "this folder has none of the authorities in /etc/kubernetes/pki/ca.crt:\n"
+            "it is of another cluster called test, or they were replaced without this machine\n"
+            f"mend: --new-authority for the latter; {CLEARING}\nnothing was changed\n",
         )
     )
     assert host.snapshot() == before
@@ -835,6 +834,40 @@ def test_another_cluster_of_the_same_name_is_refused_and_a_new_authority_beside_
     bring()
     assert "updated /etc/kubernetes/pki/ca.crt" in host.install("--no-start").lines
     assert (host.root / "etc/kubernetes/pki/ca.crt").read_text().count("BEGIN CERTIFICATE") == 2
+
+
+AUTHORITY = "etc/kubernetes/pki/ca.crt"
+
+
+@pytest.mark.parametrize("has_openssl", [True, False], ids=["openssl", "no openssl"])
+def test_an_authority_of_the_same_key_is_the_same_where_openssl_tells(
+    has_openssl: bool, machine: MakeMachine, trees: Trees, tmp_path: Path
+) -> None:
+    """A certificate that was issued anew for the same key; the digests of the folder are made to fit."""
+    host = machine("s-1")
+    if has_openssl:
+        add_program(host.root, tool("openssl"))
+    host.install("--no-start", opened=True)
+    key = tmp_path / "ca.key"
+    key.write_bytes((trees.rendered("cp-1") / "etc/kubernetes/pki/ca.key").read_bytes())
+    made = ("-key", key, "-subj", "/CN=kubernetes", "-days", "30")
+    anew = run(tool("openssl"), "req", "-x509", *made).encode()
+    for path in (host.folder / "rootfs" / AUTHORITY, host.root / "opened" / AUTHORITY):
+        old = path.read_bytes()
+        path.write_bytes(anew)
+    script = host.folder / "install.sh"
+    script.write_text(script.read_text().replace(sha256(old), sha256(anew)))
+    if has_openssl:
+        assert f"updated /{AUTHORITY}" in host.install("--no-start").lines
+    else:
+        assert "--new-authority for the latter" in host.install("--no-start", code=2).err
+        assert f"updated /{AUTHORITY}" in host.install("--no-start", "--new-authority").lines
+    assert (host.root / AUTHORITY).read_bytes() == anew
+    assert host.install("--no-start").out == "nothing to change\n"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def clear(host: Machine) -> None:

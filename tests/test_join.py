@@ -340,7 +340,7 @@ def test_a_worker_with_issued_credentials_joins(make_cluster: MakeCluster, tmp_p
 
 
 def test_before_1_34_the_node_is_annotated_with_its_cri_socket(make_cluster: MakeCluster, tmp_path: Path) -> None:
-    """kubeadm upgrade and reset fail on a node without it: kubeadm, ``util/config/cluster.go``."""
+    """kubeadm upgrade fails on a node without it: kubeadm, ``util/config/cluster.go``."""
     with worker(make_cluster, tmp_path / "m", "issued", version="v1.33.4") as own:
         own.api.statuses[NODE] = 200
         found = {shell: own.join("--timeout", "9", shell=shell)[0] for shell in SHELLS}

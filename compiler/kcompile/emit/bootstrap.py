@@ -26,6 +26,13 @@ def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
     yield Artifact("cluster/mark-control-plane.sh", script, mode=SCRIPT_MODE)
 
 
+def _published(cluster: ResolvedCluster, keyring: Keyring) -> list[str]:
+    """What tells the authorities in kube-root-ca.crt; nothing where the spec has another file published there."""
+    if "root-ca-file" in cluster.cluster.spec.controller_manager.extra_args:
+        return []
+    return [_end(certificate) for certificate in keyring.certificates("kubernetes")]
+
+
 def _end(certificate: x509.Certificate) -> str:
     """The last 48 bytes of a certificate in base64, all of its signature: no two certificates end alike."""
     return "".join(pki.certificate_pem(certificate).decode().splitlines()[1:-1])[-64:]
@@ -37,7 +44,7 @@ def script(cluster: ResolvedCluster, keyring: Keyring, objects: Sequence[str]) -
     content = templates.render(
         "bootstrap.sh",
         name=cluster.name,
-        authorities=[_end(certificate) for certificate in keyring.certificates("kubernetes")],
+        authorities=_published(cluster, keyring),
         kubeconfigs=[f"{KUBERNETES_DIR}/{name}" for name in ("super-admin.conf", "admin.conf")],
         servers=[{"name": host.name, "url": f"https://{host.api_endpoint}"} for host in cluster.control_plane],
         objects=[path.removeprefix("cluster/") for path in objects],

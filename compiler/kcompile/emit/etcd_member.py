@@ -43,6 +43,7 @@ def _script(cluster: ResolvedCluster, host: Host) -> bytes:
         manifest=f"{KUBERNETES_DIR}/manifests/etcd.yaml",
         parked=f"{KUBERNETES_DIR}/.kcompile-etcd.yaml",
         members=["\t".join((peer.name, peer.etcd_peer_url, peer.etcd_client_url)) for peer in others_first],
+        lists_members="initial-cluster" not in args,
         stores=[data, log] if log else [data],
         log=log or f"{data}/wal",
         addition=json.dumps({"peerURLs": [host.etcd_peer_url], "isLearner": True}),

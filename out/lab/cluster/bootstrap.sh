@@ -22,7 +22,7 @@ a pipe) or where `kcompile render OUT --cluster` put the objects. It may be run 
 END
 }
 
-# How the certificates of the cluster's authorities end.
+# How the certificates of the cluster's authorities end in PEM: enough to tell them from others without openssl.
 authorities=A8GEev8nTTbsffpAjA70AuwllauD/yM9Qb4rLqUcYk5BfQEQl8NdG7XBOOIaNJfP
 context='' timeout=600 direct=yes everyone=no
 while [ $# -gt 0 ]; do
@@ -71,7 +71,7 @@ if [ -z "${KUBECONFIG:-}" ]; then
         fi
     done
 fi
-if [ -f "${KUBECONFIG:-}" ] && grep -q -F -e 'ENC[' "$KUBECONFIG"; then
+if [ -f "${KUBECONFIG:-}" ] && grep -q -F -e 'ENC[' -- "$KUBECONFIG"; then
     fail "$KUBECONFIG is sealed" 'kcompile render OUT --admin --to DIR opens it'
 fi
 # Nobody is asked for a password, and no request outlives the wait by long.
@@ -161,9 +161,10 @@ if [ "$direct" = no ]; then
     # No node was asked at its own address, and the kubeconfig may be another cluster's. Each publishes its authorities.
     say 'waiting for the authority'
     until published=$(
-        ask --namespace kube-system get configmap kube-root-ca.crt --output 'jsonpath={.data.ca\.crt}' 2>/dev/null
+        ask --namespace kube-system get configmap kube-root-ca.crt --output 'jsonpath={.data.ca\.crt}' 2>&1
     ) && [ -n "$published" ]; do
-        in_time || fail 'there is no ConfigMap kube-root-ca.crt in kube-system' 'the logs of kube-controller-manager'
+        in_time || fail "ConfigMap kube-root-ca.crt of kube-system is not there: $(printf '%s\n' "$published" | tail -n 1)" \
+            'the logs of kube-controller-manager, which writes it'
         sleep 2
     done
     published=$(printf '%s' "$published" | tr -d '\n') known=''

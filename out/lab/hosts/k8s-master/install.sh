@@ -11,7 +11,7 @@ newline=$IFS
 
 usage() {
     cat <<'END'
-usage: install.sh [--check] [--from DIR] [--root DIR] [--no-start]
+usage: install.sh [--check] [--from DIR] [--root DIR] [--no-start] [--new-authority]
 
 Brings the files of this folder's host to where they belong, once every one of
 them has the digest it was built with: those in rootfs/ as they are, those in
@@ -21,6 +21,8 @@ sealed/ opened with sops, which needs an identity on this machine.
   --from DIR   take every file from DIR, where `kcompile render OUT HOST --to DIR` put them
   --root DIR   install below DIR instead of / (an image, a chroot) and start nothing
   --no-start   start nothing: the next run without it does
+  --new-authority
+               take a folder whose cluster authority is another than this machine's
 
 Run it as root. What is right already is left alone, what the kubelet rotates is
 written only when it is absent, and what an earlier run put there and this folder
@@ -67,7 +69,7 @@ trap 'leave 143' TERM
 
 # --- what was asked for ----------------------------------------------------------------------------
 
-from='' root='' start=yes
+from='' root='' start=yes new_authority=''
 while [ $# -gt 0 ]; do
     case $1 in
         --from | --root)
@@ -86,6 +88,7 @@ while [ $# -gt 0 ]; do
             ;;
         --check) check=yes; shift ;;
         --no-start) start=''; shift ;;
+        --new-authority) new_authority=yes; shift ;;
         -h | --help) usage; leave 0 ;;
         *) usage >&2; leave 2 ;;
     esac
@@ -136,7 +139,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside ab0a361bd1e6d40e757f8511ccd3b7911376dcbf489a41fe4a0b17b285dd8192 preflight.sh
-beside 9bee4de976d7b33e008402d51389833ca3ca6029d76cbba027fe4d35206abe1f etcd-member.sh
+beside 127ce1c7984d7e41e0054630fe30e7a715fea5e59a06ff2b1ec7c8b858c0ec0f etcd-member.sh
 beside 1f35c6e7e476adb42848920177845b2a73747083e4449d34096fdc8708374a69 ready.sh
 beside 51d5c008560c34b41c4251954c9412533321c3341d931c9e77b3991c13865aa5 host.json
 directory /etc/kubernetes/manifests
@@ -328,7 +331,7 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-was='' clearing="for it to become that, clear it first: 'Clearing a machine' in kcompile's docs/install.md"
+was='' clearing="to make it another host, clear it first: 'Clearing a machine' in kcompile's docs/install.md"
 if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
 if [ -n "$was" ] && [ "$was" != "$identity" ]; then
     refuse "this machine was installed as $was, and this is the folder of $identity" "$clearing"
@@ -352,23 +355,29 @@ was_installed() { # PATH DIGEST
     return 1
 }
 
-# Clusters of one name are told apart by their authority, of which each replacement leaves one for a while.
+# Clusters of one name are told apart by the keys of their authority, of which each replacement leaves one for a while.
 authority=/etc/kubernetes/pki/ca.crt
-share_certificate() { # FILE FILE
+public_keys() { # FILE: those of its certificates, a line each; without openssl, the certificates
     number=1
     while block=$(pem_block "$1" CERTIFICATE "$number") && [ -n "$block" ]; do
-        other=1
-        while found=$(pem_block "$2" CERTIFICATE "$other") && [ -n "$found" ]; do
-            if [ "$found" = "$block" ]; then return 0; fi
-            other=$((other + 1))
-        done
+        printf '%s\n' "$block" | openssl x509 -noout -pubkey 2>/dev/null | grep . || printf '%s\n' "$block"
         number=$((number + 1))
+    done | tr -d '\n' | sed 's/-----END [A-Z ]*-----/&\
+/g'
+}
+share_key() { # FILE FILE
+    theirs=$newline$(public_keys "$2")$newline
+    for key in $(public_keys "$1"); do
+        case $theirs in *"$newline$key$newline"*) return 0 ;; esac
     done
     return 1
 }
-if [ -n "$was" ] && [ -f "$root$authority" ] && was_installed "$authority" "$(digest <"$root$authority")" &&
-    ! share_certificate "$root$authority" "${from:-$here/rootfs}$authority"; then
-    refuse "this machine is of another cluster called ${identity%/*}: the authority in $root$authority is another" "$clearing"
+if [ -n "$was" ] && [ -z "$new_authority" ] && [ -f "$root$authority" ] &&
+    was_installed "$authority" "$(digest <"$root$authority")" &&
+    ! share_key "$root$authority" "${from:-$here/rootfs}$authority"; then
+    refuse "this folder has none of the authorities in $root$authority:
+it is of another cluster called ${identity%/*}, or they were replaced without this machine" \
+        "--new-authority for the latter; $clearing"
 fi
 
 # --- what is to change -----------------------------------------------------------------------------
@@ -423,6 +432,12 @@ need_effect() { # EFFECT
 }
 
 dirty='' queue='' paths='' installed='' gone=''
+if [ -n "$from" ]; then
+    opening="see that it can be read below $from"
+else
+    opening='SOPS_AGE_KEY_FILE=FILE, with an identity that it is sealed for; or open the files elsewhere with kcompile
+render, and name that directory with --from'
+fi
 no_sops='sealed files are opened with sops, and there is none on this machine (age alone cannot: their values are
 encrypted with AES-GCM); open them elsewhere with kcompile render, and name that directory with --from'
 plan() { # MODE POLICY STORE EFFECT DIGEST PATH TARGET
@@ -441,8 +456,7 @@ plan() { # MODE POLICY STORE EFFECT DIGEST PATH TARGET
     if [ "$3" != plain ]; then
         if [ -z "$from" ] && ! command -v sops >/dev/null 2>&1; then refuse "$no_sops"; fi
         wanted=$(digest_of_content "$3" "$6") ||
-            refuse "cannot open the file that is to be $6" "SOPS_AGE_KEY_FILE=FILE, with an identity that it is sealed for;
-or open the files elsewhere with kcompile render, and name that directory with --from"
+            refuse "cannot open the file that is to be $6" "$opening"
     fi
     if [ -f "$at" ] && [ ! -h "$at" ]; then
         found=$(digest <"$at")

@@ -11,7 +11,7 @@ newline=$IFS
 
 usage() {
     cat <<'END'
-usage: install.sh [--check] [--from DIR] [--root DIR] [--no-start]
+usage: install.sh [--check] [--from DIR] [--root DIR] [--no-start] [--new-authority]
 
 Brings the files of this folder's host to where they belong, once every one of
 them has the digest it was built with: those in rootfs/ as they are, those in
@@ -21,6 +21,8 @@ sealed/ opened with sops, which needs an identity on this machine.
   --from DIR   take every file from DIR, where `kcompile render OUT HOST --to DIR` put them
   --root DIR   install below DIR instead of / (an image, a chroot) and start nothing
   --no-start   start nothing: the next run without it does
+  --new-authority
+               take a folder whose cluster authority is another than this machine's
 
 Run it as root. What is right already is left alone, what the kubelet rotates is
 written only when it is absent, and what an earlier run put there and this folder
@@ -67,7 +69,7 @@ trap 'leave 143' TERM
 
 # --- what was asked for ----------------------------------------------------------------------------
 
-from='' root='' start=yes
+from='' root='' start=yes new_authority=''
 while [ $# -gt 0 ]; do
     case $1 in
         --from | --root)
@@ -86,6 +88,7 @@ while [ $# -gt 0 ]; do
             ;;
         --check) check=yes; shift ;;
         --no-start) start=''; shift ;;
+        --new-authority) new_authority=yes; shift ;;
         -h | --help) usage; leave 0 ;;
         *) usage >&2; leave 2 ;;
     esac
@@ -136,7 +139,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 74d31cd4e2fde08ebb144d29b37d57f4b31a042dfe763172d1ca432c4dffee13 preflight.sh
-beside 1c0eb308d87a538b6fb4628b85da28c0e746951211fec3764576b6bd60a0aa7a etcd-member.sh
+beside 4919daaf578e5c286f3eeeaa47bc82fa9defaefca7548c4f3248f2b7fc997a53 etcd-member.sh
 beside c0819d5f95f8e162345c1cf4ee243153c683874230ecb92c3500486f8513da6d ready.sh
 beside 12050ef22c4bc94ef162c35f92cbbbcef41b032f396e07eaf772a9de472723d5 host.json
 directory /etc/kubernetes/manifests
@@ -329,7 +332,7 @@ read_state() {
     if [ -f "$state/pending" ]; then pending=$(cat -- "$state/pending") || refuse "cannot read $state/pending"; fi
 }
 read_state
-was='' clearing="for it to become that, clear it first: 'Clearing a machine' in kcompile's docs/install.md"
+was='' clearing="to make it another host, clear it first: 'Clearing a machine' in kcompile's docs/install.md"
 if [ -s "$state/host" ]; then was=$(cat -- "$state/host") || refuse "cannot read $state/host"; fi
 if [ -n "$was" ] && [ "$was" != "$identity" ]; then
     refuse "this machine was installed as $was, and this is the folder of $identity" "$clearing"
@@ -353,23 +356,29 @@ was_installed() { # PATH DIGEST
     return 1
 }
 
-# Clusters of one name are told apart by their authority, of which each replacement leaves one for a while.
+# Clusters of one name are told apart by the keys of their authority, of which each replacement leaves one for a while.
 authority=/etc/kubernetes/pki/ca.crt
-share_certificate() { # FILE FILE
+public_keys() { # FILE: those of its certificates, a line each; without openssl, the certificates
     number=1
     while block=$(pem_block "$1" CERTIFICATE "$number") && [ -n "$block" ]; do
-        other=1
-        while found=$(pem_block "$2" CERTIFICATE "$other") && [ -n "$found" ]; do
-            if [ "$found" = "$block" ]; then return 0; fi
-            other=$((other + 1))
-        done
+        printf '%s\n' "$block" | openssl x509 -noout -pubkey 2>/dev/null | grep . || printf '%s\n' "$block"
         number=$((number + 1))
+    done | tr -d '\n' | sed 's/-----END [A-Z ]*-----/&\
+/g'
+}
+share_key() { # FILE FILE
+    theirs=$newline$(public_keys "$2")$newline
+    for key in $(public_keys "$1"); do
+        case $theirs in *"$newline$key$newline"*) return 0 ;; esac
     done
     return 1
 }
-if [ -n "$was" ] && [ -f "$root$authority" ] && was_installed "$authority" "$(digest <"$root$authority")" &&
-    ! share_certificate "$root$authority" "${from:-$here/rootfs}$authority"; then
-    refuse "this machine is of another cluster called ${identity%/*}: the authority in $root$authority is another" "$clearing"
+if [ -n "$was" ] && [ -z "$new_authority" ] && [ -f "$root$authority" ] &&
+    was_installed "$authority" "$(digest <"$root$authority")" &&
+    ! share_key "$root$authority" "${from:-$here/rootfs}$authority"; then
+    refuse "this folder has none of the authorities in $root$authority:
+it is of another cluster called ${identity%/*}, or they were replaced without this machine" \
+        "--new-authority for the latter; $clearing"
 fi
 
 # --- what is to change -----------------------------------------------------------------------------
@@ -424,6 +433,12 @@ need_effect() { # EFFECT
 }
 
 dirty='' queue='' paths='' installed='' gone=''
+if [ -n "$from" ]; then
+    opening="see that it can be read below $from"
+else
+    opening='SOPS_AGE_KEY_FILE=FILE, with an identity that it is sealed for; or open the files elsewhere with kcompile
+render, and name that directory with --from'
+fi
 no_sops='sealed files are opened with sops, and there is none on this machine (age alone cannot: their values are
 encrypted with AES-GCM); open them elsewhere with kcompile render, and name that directory with --from'
 plan() { # MODE POLICY STORE EFFECT DIGEST PATH TARGET
@@ -442,8 +457,7 @@ plan() { # MODE POLICY STORE EFFECT DIGEST PATH TARGET
     if [ "$3" != plain ]; then
         if [ -z "$from" ] && ! command -v sops >/dev/null 2>&1; then refuse "$no_sops"; fi
         wanted=$(digest_of_content "$3" "$6") ||
-            refuse "cannot open the file that is to be $6" "SOPS_AGE_KEY_FILE=FILE, with an identity that it is sealed for;
-or open the files elsewhere with kcompile render, and name that directory with --from"
+            refuse "cannot open the file that is to be $6" "$opening"
     fi
     if [ -f "$at" ] && [ ! -h "$at" ]; then
         found=$(digest <"$at")

@@ -295,13 +295,13 @@ insist() {
         sleep 1
     done
 }
-# remove_member ID NAME: an answer may have been lost of what was done, so that the members are who tell.
+# remove_member ID WHAT NOT: an answer may have been lost of what was done, so that the members are who tell.
 remove_member() {
     changing=yes
-    if ! insist /v3/cluster/member/remove "{\"ID\":\"$1\"}" "$2"; then
+    if ! insist /v3/cluster/member/remove "{\"ID\":\"$1\"}" "$3"; then
         said=${refused%"$newline"}
         doubt="it is not known whether $2 was removed"
-        list_members "$2"
+        list_members "$3"
         doubt=''
         if printf '%s\n' "$members" | cut -f 1 | grep -qxF -e "$1"; then
             fail "etcd does not remove $2:
@@ -321,13 +321,16 @@ check_no_learner() {
 $members
 END
 }
-add_learner() {
-    check_no_learner
-    check_declared
+check_no_log() {
     if ls "$root$log"/*.wal >/dev/null 2>&1; then
         fail "$root$log has the log of an etcd that is no member of this cluster" \
             "etcd-member.sh replace moves it aside"
     fi
+}
+add_learner() {
+    check_no_learner
+    check_declared
+    check_no_log
     changing=yes
     if ! insist /v3/cluster/member/add '{"peerURLs": ["https://10.0.0.13:2380"], "isLearner": true}' "$self"; then
         said=${refused%"$newline"}
@@ -403,7 +406,7 @@ unpark() {
 }
 # What a replace left that was killed before it took the member out.
 put_back() {
-    if [ ! -f "$root$parked" ]; then return 0; fi
+    if [ -f "$root$manifest" ] || [ ! -f "$root$parked" ]; then return 0; fi
     unpark
     say "put $root$manifest back"
 }
@@ -444,6 +447,8 @@ END
         case $kind in
             voter)
                 say "$self is a member already, and has not started yet"
+                check_no_log
+                put_back
                 start
                 exit 0
                 ;;
@@ -462,17 +467,23 @@ END
                 say "$self votes already"
                 put_back
                 ;;
-            learner) catch_up_and_promote ;;
+            learner)
+                put_back
+                start
+                catch_up_and_promote
+                ;;
             *) fail "$self is no member" "etcd-member.sh add" ;;
         esac
         ;;
     remove)
         # the one that is to go is asked only where no other answers
-        if ask /v3/cluster/member/list '{}' "$target"; then list_members "$target"; else list_members ''; fi
+        own=$(declared | awk -F '\t' -v target="$target" '$1 == target || $2 == target { print $1 }')
+        if ask /v3/cluster/member/list '{}' "$own"; then list_members "$own"; else list_members ''; fi
         id='' kind=''
         while IFS="$tab" read -r member_id member_kind name url _; do
             if [ "$name" = "$target" ] || [ "$member_id" = "$target" ] || [ "$url" = "$target" ]; then
                 id=$member_id kind=$member_kind
+                own=$(declared | awk -F '\t' -v url="$url" '$2 == url { print $1 }')
             fi
         done <<END
 $members
@@ -484,7 +495,7 @@ END
             exit 0
         fi
         if [ "$kind" = voter ]; then check_quorum "$id" "$target"; fi
-        remove_member "$id" "$target"
+        remove_member "$id" "$target" "$own"
         ;;
     replace)
         list_members "$self"
@@ -502,7 +513,7 @@ END
         if [ "$kind" = voter ]; then check_quorum "$id" "$self"; fi
         park
         if [ -n "$id" ]; then
-            remove_member "$id" "$self"
+            remove_member "$id" "$self" "$self"
             list_members "$self"
             id=''
         fi
