@@ -164,6 +164,9 @@ def test_a_fourth_member_is_added_promoted_and_removed(etcd: Cluster) -> None:
 
     etcd.until("member", "add", "cp-4", f"--peer-urls={URL['cp-4']}:2380", to="cp-1")
     said = "cp-4 is a member already, and has not started yet\n"
+    assert script(etcd, "cp-4", "add") == (0, said, "")
+    manifest, parked = manifest_of(etcd.members["cp-4"])
+    manifest.rename(parked)  # a replace broke off, and somebody added the member by hand
     assert script(etcd, "cp-4", "add") == (
         1,
         said,
@@ -171,8 +174,6 @@ def test_a_fourth_member_is_added_promoted_and_removed(etcd: Cluster) -> None:
         " cluster\nmend: etcd-member.sh replace moves it aside\n",
     )
     etcd.members["cp-4"].wipe()
-    manifest, parked = manifest_of(etcd.members["cp-4"])
-    manifest.rename(parked)
     assert script(etcd, "cp-4", "add") == (0, f"{said}put {manifest} back\n", "")
 
 
@@ -202,6 +203,15 @@ def test_an_interrupted_add_goes_on_and_there_is_one_learner_at_a_time(etcd: Clu
     assert (code, out) == (1, f"cp-4 is a learner already\nwaiting for the etcd at {URL['cp-4']}:2379\n")
     manifest, parked = manifest_of(etcd.members["cp-4"])
     manifest.rename(parked)  # the machine went down before a replace put it back
+    text = parked.read_text()
+    parked.write_text(text.replace("=existing", "=new"))
+    code, out, err = script(etcd, "cp-4", "promote")
+    assert (code, out, err.splitlines()[0]) == (
+        1,
+        "",
+        f"{parked} is of a new cluster, and this host's etcd is to join one that runs",
+    )
+    parked.write_text(text)
     with kubelet(etcd.members["cp-4"]):
         assert script(etcd, "cp-4", "promote", shell="bash") == (
             0,

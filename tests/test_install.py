@@ -818,10 +818,21 @@ def test_another_cluster_of_the_same_name_is_refused_and_a_new_authority_beside_
             SHELLS,
             "this folder has none of the authorities in /etc/kubernetes/pki/ca.crt:\n"
             "it is of another cluster called test, or they were replaced without this machine\n"
-            f"mend: --new-authority for the latter; {CLEARING}\nnothing was changed\n",
+            "mend: for the latter, remove /var/lib/kubelet/pki and /etc/kubernetes/kubelet.conf here, which the old"
+            f" ones signed,\nand run install.sh --new-authority once; {CLEARING}\nnothing was changed\n",
         )
     )
     assert host.snapshot() == before
+
+    anew = machine("s-1")
+    anew.install("--no-start")
+    for path in ("var/lib/kubelet/pki", "etc/kubernetes/kubelet.conf"):
+        run("rm", "-r", anew.root / path)
+    anew.trees = host.trees
+    anew.bring("out")
+    anew.install("--new-authority")
+    anew.expect_installed("out")
+    run(tool("openssl"), "verify", "-CAfile", anew.root / "etc/kubernetes/pki/ca.crt", anew.root / CURRENT)
 
     env = clean_environment(SOPS_AGE_KEY=trees.identity)
     secrets = yaml.safe_load(run(tool("sops"), "decrypt", elsewhere.secrets, env=env))
@@ -860,7 +871,7 @@ def test_an_authority_of_the_same_key_is_the_same_where_openssl_tells(
     if has_openssl:
         assert f"updated /{AUTHORITY}" in host.install("--no-start").lines
     else:
-        assert "--new-authority for the latter" in host.install("--no-start", code=2).err
+        assert "run install.sh --new-authority once" in host.install("--no-start", code=2).err
         assert f"updated /{AUTHORITY}" in host.install("--no-start", "--new-authority").lines
     assert (host.root / AUTHORITY).read_bytes() == anew
     assert host.install("--no-start").out == "nothing to change\n"

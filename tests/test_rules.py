@@ -318,6 +318,12 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
             "wK0639 apiServer.extraArgs.authorization-mode: with AlwaysAllow the API server turns anonymous-auth off, and refuses its own probes, which are anonymous: the kubelet restarts it again and again | leave it out: the default is Node,RBAC",
         ],
     ),
+    "authorizers-that-allow-everything-and-a-configuration-of-authentication": (
+        {"apiServer": {"extraArgs": {"authorization-mode": "AlwaysAllow", "authentication-config": "/x"}}},
+        [
+            "wK0640 apiServer.extraArgs.authorization-mode: AlwaysAllow lets whoever has credentials do everything: every pod, kubelet and bootstrap token | leave it out: the default is Node,RBAC",
+        ],
+    ),
     "authorizers-that-deny": (
         {"apiServer": {"extraArgs": {"authorization-mode": "AlwaysDeny"}}},
         [

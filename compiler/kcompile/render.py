@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -16,8 +17,8 @@ from kcompile.store import Opened
 
 _MODES = {f"{mode:04o}": mode for mode in (PRIVATE_MODE, PRIVATE_SCRIPT_MODE, PUBLIC_MODE, SCRIPT_MODE)}
 _SEALED_FOR = re.compile(r"hosts/(?P<host>[^/]+)/sealed/(?P<path>.+)", re.DOTALL)
-_KUBELETS_OWN = "/kubelet.key"
-"""What a kubelet makes for itself where a tree does not bring it: the key that it serves with."""
+_SERVING = "/kubelet"
+"""The kubelet's pair for serving, .crt and .key, which it makes for itself where a tree does not bring it."""
 _CLUSTER = "cluster/"
 _ADMIN = "admin/"
 
@@ -55,14 +56,26 @@ def check_place(to: Path, tree: Path) -> None:
         raise SpecError(Problem("K1010", message, hint=hint, position=Position(str(to), 1, 1)))
 
 
+def _digest_of(file: Path) -> str | None:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
 def _holds_trees_alone(directory: Path, place: Path) -> bool:
     """Whether a directory is for trees, as ``out/`` is: all in it that is not hidden and not on the way to a place."""
     own = place.relative_to(directory).parts[:1] if place.is_relative_to(directory) else ()
     try:
-        others = (entry for entry in directory.iterdir() if entry.name not in own and not entry.name.startswith("."))
-        return all((entry / MANIFEST).exists() for entry in others if entry.is_dir())
-    except OSError:  # more than trees: they can be read
-        return False
+        others = [entry for entry in directory.iterdir() if entry.name not in own and not entry.name.startswith(".")]
+        return all(_is_tree(entry) for entry in others if entry.is_dir() and any(entry.iterdir()))
+    except OSError:
+        return True
+
+
+def _is_tree(directory: Path) -> bool:
+    """Whether a build made it: a tree, or what one kept of the files of others (K1009)."""
+    return (directory / MANIFEST).exists() or ".kept-" in directory.name
 
 
 class Tree:
@@ -107,12 +120,16 @@ class Tree:
         self.check_host(name)
         own: set[str] = set()
         others: dict[str, str] = {}
+        served = {entry.sha256 for entry in self._entries if entry.path.endswith(f"{_SERVING}.crt")}
         for entry in self._entries:
             place = _SEALED_FOR.fullmatch(entry.path)
-            if place is not None and place["host"] == name:
-                own.add(place["path"])
-            elif place is not None and entry.policy is Policy.MANAGED and not place["path"].endswith(_KUBELETS_OWN):
-                others.setdefault(place["path"], place["host"])
+            if place is None:
+                continue
+            path = place["path"] if entry.target is None else entry.target.removeprefix("/")
+            if place["host"] == name:
+                own.add(path)
+            elif not path.endswith(f"{_SERVING}.key") or _digest_of((directory / path).with_suffix(".crt")) in served:
+                others.setdefault(path, place["host"])
         found = [path for path in sorted(others.keys() - own) if os.path.lexists(directory / path)]
         if found:
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""

@@ -1,1 +1,1 @@
-AHcftsk8PYgvTiZMpno4PH2a/k89Bb4LTIXwUZo0nlAimSPAYFJEr6MUt/DKFKqHc/KgnNMPA4l3VhGDo3byCA==
+iewtm+N6LxKy+37u7rrHVzS6yhZK/iAKwBZzTUUqcwjbk3YWtWAmRnEBJ657uIScOlnyoue+Om/DeYOboj1eCA==

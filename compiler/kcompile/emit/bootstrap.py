@@ -27,8 +27,10 @@ def emit(cluster: ResolvedCluster) -> Iterator[Artifact]:
 
 
 def _published(cluster: ResolvedCluster, keyring: Keyring) -> list[str]:
-    """What tells the authorities in kube-root-ca.crt; nothing where the spec has another file published there."""
-    if "root-ca-file" in cluster.cluster.spec.controller_manager.extra_args:
+    """What tells the authorities in kube-root-ca.crt; nothing where the spec may have another file published there."""
+    spec = cluster.cluster.spec
+    patched = any(patch.target == "kube-controller-manager" for patch in spec.patches)
+    if patched or "root-ca-file" in spec.controller_manager.extra_args:
         return []
     return [_end(certificate) for certificate in keyring.certificates("kubernetes")]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from kcompile import templates
 from kcompile.artifact import SCRIPT_MODE, Artifact, TreeFile
 from kcompile.effects import KUBELET_CONF, effect
-from kcompile.hosts import KUBELET_UNIT, KUBERNETES_DIR, MODULES_FILE, SYSCTL_FILE, Host, ResolvedCluster
+from kcompile.hosts import KUBELET_PKI, KUBELET_UNIT, KUBERNETES_DIR, MODULES_FILE, SYSCTL_FILE, Host, ResolvedCluster
 from kcompile.keyring import Keyring
 
 _MANIFESTS = f"{KUBERNETES_DIR}/manifests"
@@ -54,6 +54,7 @@ def script(
         authority=cluster.pki_path("ca.crt"),
         manifests=_MANIFESTS,
         kubelet_conf=KUBELET_CONF,
+        kubelet_pki=KUBELET_PKI,
         unit_name=KUBELET_UNIT.rpartition("/")[2],
         modules=MODULES_FILE,
         parameters=SYSCTL_FILE,

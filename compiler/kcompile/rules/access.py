@@ -53,7 +53,8 @@ def probes_are_answered(cluster: Cluster) -> Iterator[Problem]:
         return
     if values and values[-1] in GO_FALSE:
         yield _of_probes("the API server refuses its own probes", "anonymous-auth", "leave it out")
-    elif "AlwaysAllow" in _modes(cluster):  # ApplyAuthorization, in its pkg/kubeapiserver/options/authentication.go
+    elif "AlwaysAllow" in _modes(cluster) and "authentication-config" not in spec.api_server.extra_args:
+        # ApplyAuthorization, in its pkg/kubeapiserver/options/authentication.go, looks at the flag alone
         message = "with AlwaysAllow the API server turns anonymous-auth off, and refuses its own probes"
         yield _of_probes(message, "authorization-mode", "leave it out: the default is Node,RBAC")
 

@@ -162,19 +162,23 @@ done
 if [ "$direct" = no ]; then
     # No node was asked at its own address, and the kubeconfig may be another cluster's. Each publishes its authorities.
     say 'waiting for the authority'
-    until published=$(
-        ask --namespace kube-system get configmap kube-root-ca.crt --output 'jsonpath={.data.ca\.crt}' 2>&1
-    ) && [ -n "$published" ]; do
-        in_time || fail "ConfigMap kube-root-ca.crt of kube-system is not there: $(printf '%s\n' "$published" | tail -n 1)" \
-            'the logs of kube-controller-manager, which writes it'
+    while :; do
+        if published=$(
+            ask --namespace kube-system get configmap kube-root-ca.crt --output 'jsonpath={.data.ca\.crt}' 2>&1
+        ) && [ -n "$published" ]; then
+            joined=$(printf '%s' "$published" | tr -d '\n') known=''
+            for end in $authorities; do
+                case $joined in *"$end-----END"*) known=yes ;; esac
+            done
+            [ -z "$known" ] || break
+            in_time || fail 'the kubeconfig is for another cluster than metal: its authority is another' \
+                'kcompile render OUT --admin --to DIR has the kubeconfigs of this one'
+        else
+            in_time || fail "ConfigMap kube-root-ca.crt of kube-system is not there: $(printf '%s\n' "$published" | tail -n 1)" \
+                'the logs of kube-controller-manager, which writes it'
+        fi
         sleep 2
     done
-    published=$(printf '%s' "$published" | tr -d '\n') known=''
-    for end in $authorities; do
-        case $published in *"$end-----END"*) known=yes ;; esac
-    done
-    [ -n "$known" ] || fail 'the kubeconfig is for another cluster than metal: its authority is another' \
-        'kcompile render OUT --admin --to DIR has the kubeconfigs of this one'
 fi
 apply 00-cluster-admins.yaml
 apply 10-kubeadm-config.yaml

@@ -22,7 +22,8 @@ sealed/ opened with sops, which needs an identity on this machine.
   --root DIR   install below DIR instead of / (an image, a chroot) and start nothing
   --no-start   start nothing: the next run without it does
   --new-authority
-               take a folder whose cluster authority is another than this machine's
+               take a folder whose cluster authority is another than this machine's,
+               once what the old one signed for the kubelet was removed
 
 Run it as root. What is right already is left alone, what the kubelet rotates is
 written only when it is absent, and what an earlier run put there and this folder
@@ -139,7 +140,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside b53ff59699cca10dc749d8c09ec022cd9695f37ba0dc78859ce91a71f78a7b69 preflight.sh
-beside 085b04b56464223a4ae256b572c06449cf8451f601ec0c76d8705f44c6dfe00c etcd-member.sh
+beside 1e77cfade2e6f0df4e29a21c048125af20e51280a879de6a64dacea10a973794 etcd-member.sh
 beside 88f59ea3e7910b750212bb61750ae78f1505aea2d4e94b3728d067fb262b9c25 ready.sh
 beside 4dc4f5bd8b96815a601f103ff22e7024cb8b1d8d64ea751725affe8dcb4ca6b2 host.json
 directory /etc/kubernetes/manifests
@@ -379,7 +380,8 @@ if [ -n "$was" ] && [ -z "$new_authority" ] && [ -f "$root$authority" ] &&
     ! share_key "$root$authority" "${from:-$here/rootfs}$authority"; then
     refuse "this folder has none of the authorities in $root$authority:
 it is of another cluster called ${identity%/*}, or they were replaced without this machine" \
-        "--new-authority for the latter; $clearing"
+        "for the latter, remove /var/lib/kubelet/pki and /etc/kubernetes/kubelet.conf here, which the old ones signed,
+and run install.sh --new-authority once; $clearing"
 fi
 
 # --- what is to change -----------------------------------------------------------------------------

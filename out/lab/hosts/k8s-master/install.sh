@@ -22,7 +22,8 @@ sealed/ opened with sops, which needs an identity on this machine.
   --root DIR   install below DIR instead of / (an image, a chroot) and start nothing
   --no-start   start nothing: the next run without it does
   --new-authority
-               take a folder whose cluster authority is another than this machine's
+               take a folder whose cluster authority is another than this machine's,
+               once what the old one signed for the kubelet was removed
 
 Run it as root. What is right already is left alone, what the kubelet rotates is
 written only when it is absent, and what an earlier run put there and this folder
@@ -139,7 +140,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside ab0a361bd1e6d40e757f8511ccd3b7911376dcbf489a41fe4a0b17b285dd8192 preflight.sh
-beside 127ce1c7984d7e41e0054630fe30e7a715fea5e59a06ff2b1ec7c8b858c0ec0f etcd-member.sh
+beside a06c2defb98cf8bf7c7a41d898df1acdb6c34e925c2c767aecdcfd10d53ab9c4 etcd-member.sh
 beside 1f35c6e7e476adb42848920177845b2a73747083e4449d34096fdc8708374a69 ready.sh
 beside 51d5c008560c34b41c4251954c9412533321c3341d931c9e77b3991c13865aa5 host.json
 directory /etc/kubernetes/manifests
@@ -377,7 +378,8 @@ if [ -n "$was" ] && [ -z "$new_authority" ] && [ -f "$root$authority" ] &&
     ! share_key "$root$authority" "${from:-$here/rootfs}$authority"; then
     refuse "this folder has none of the authorities in $root$authority:
 it is of another cluster called ${identity%/*}, or they were replaced without this machine" \
-        "--new-authority for the latter; $clearing"
+        "for the latter, remove /var/lib/kubelet/pki and /etc/kubernetes/kubelet.conf here, which the old ones signed,
+and run install.sh --new-authority once; $clearing"
 fi
 
 # --- what is to change -----------------------------------------------------------------------------

@@ -22,7 +22,8 @@ sealed/ opened with sops, which needs an identity on this machine.
   --root DIR   install below DIR instead of / (an image, a chroot) and start nothing
   --no-start   start nothing: the next run without it does
   --new-authority
-               take a folder whose cluster authority is another than this machine's
+               take a folder whose cluster authority is another than this machine's,
+               once what the old one signed for the kubelet was removed
 
 Run it as root. What is right already is left alone, what the kubelet rotates is
 written only when it is absent, and what an earlier run put there and this folder
@@ -350,7 +351,8 @@ if [ -n "$was" ] && [ -z "$new_authority" ] && [ -f "$root$authority" ] &&
     ! share_key "$root$authority" "${from:-$here/rootfs}$authority"; then
     refuse "this folder has none of the authorities in $root$authority:
 it is of another cluster called ${identity%/*}, or they were replaced without this machine" \
-        "--new-authority for the latter; $clearing"
+        "for the latter, remove /var/lib/kubelet/pki and /etc/kubernetes/kubelet.conf here, which the old ones signed,
+and run install.sh --new-authority once; $clearing"
 fi
 
 # --- what is to change -----------------------------------------------------------------------------

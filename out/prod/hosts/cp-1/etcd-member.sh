@@ -321,8 +321,9 @@ check_no_learner() {
 $members
 END
 }
+has_log() { ls "$root$log"/*.wal >/dev/null 2>&1; }
 check_no_log() {
-    if ls "$root$log"/*.wal >/dev/null 2>&1; then
+    if has_log; then
         fail "$root$log has the log of an etcd that is no member of this cluster" \
             "etcd-member.sh replace moves it aside"
     fi
@@ -447,7 +448,7 @@ END
         case $kind in
             voter)
                 say "$self is a member already, and has not started yet"
-                check_no_log
+                if [ ! -f "$root$manifest" ]; then check_no_log; fi
                 put_back
                 start
                 exit 0
@@ -468,6 +469,7 @@ END
                 put_back
                 ;;
             learner)
+                has_log || check_manifest
                 put_back
                 start
                 catch_up_and_promote

@@ -22,7 +22,8 @@ sealed/ opened with sops, which needs an identity on this machine.
   --root DIR   install below DIR instead of / (an image, a chroot) and start nothing
   --no-start   start nothing: the next run without it does
   --new-authority
-               take a folder whose cluster authority is another than this machine's
+               take a folder whose cluster authority is another than this machine's,
+               once what the old one signed for the kubelet was removed
 
 Run it as root. What is right already is left alone, what the kubelet rotates is
 written only when it is absent, and what an earlier run put there and this folder
@@ -139,7 +140,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 600187d617a2207b05f8c42910975c62f4bd13b5c47d042d1e4e628c6c57c9b1 preflight.sh
-beside 86bbfbe59af7e5f3450d3957265796369b30b9823d2270de7bf49220e88c8cfb etcd-member.sh
+beside 2767d7956bb769630cbf862ab6d1457d6eb191b8ff88c344b8c54af0ad4d7b81 etcd-member.sh
 beside 9f9c5737b258d7b934faa3732cdb68af40f502d89cf972934a56223723918f84 ready.sh
 beside 0e7e5a05b57982844a524938b244de375764a07564346f661be4c5407d09b372 host.json
 directory /etc/kubernetes/manifests
@@ -379,7 +380,8 @@ if [ -n "$was" ] && [ -z "$new_authority" ] && [ -f "$root$authority" ] &&
     ! share_key "$root$authority" "${from:-$here/rootfs}$authority"; then
     refuse "this folder has none of the authorities in $root$authority:
 it is of another cluster called ${identity%/*}, or they were replaced without this machine" \
-        "--new-authority for the latter; $clearing"
+        "for the latter, remove /var/lib/kubelet/pki and /etc/kubernetes/kubelet.conf here, which the old ones signed,
+and run install.sh --new-authority once; $clearing"
 fi
 
 # --- what is to change -----------------------------------------------------------------------------

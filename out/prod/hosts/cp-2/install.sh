@@ -22,7 +22,8 @@ sealed/ opened with sops, which needs an identity on this machine.
   --root DIR   install below DIR instead of / (an image, a chroot) and start nothing
   --no-start   start nothing: the next run without it does
   --new-authority
-               take a folder whose cluster authority is another than this machine's
+               take a folder whose cluster authority is another than this machine's,
+               once what the old one signed for the kubelet was removed
 
 Run it as root. What is right already is left alone, what the kubelet rotates is
 written only when it is absent, and what an earlier run put there and this folder
@@ -139,7 +140,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 74d31cd4e2fde08ebb144d29b37d57f4b31a042dfe763172d1ca432c4dffee13 preflight.sh
-beside 4919daaf578e5c286f3eeeaa47bc82fa9defaefca7548c4f3248f2b7fc997a53 etcd-member.sh
+beside 538696161be8ec13effaf86144f57a26e5ca9d41e24231af3763bd32dacabc3b etcd-member.sh
 beside c0819d5f95f8e162345c1cf4ee243153c683874230ecb92c3500486f8513da6d ready.sh
 beside 12050ef22c4bc94ef162c35f92cbbbcef41b032f396e07eaf772a9de472723d5 host.json
 directory /etc/kubernetes/manifests
@@ -378,7 +379,8 @@ if [ -n "$was" ] && [ -z "$new_authority" ] && [ -f "$root$authority" ] &&
     ! share_key "$root$authority" "${from:-$here/rootfs}$authority"; then
     refuse "this folder has none of the authorities in $root$authority:
 it is of another cluster called ${identity%/*}, or they were replaced without this machine" \
-        "--new-authority for the latter; $clearing"
+        "for the latter, remove /var/lib/kubelet/pki and /etc/kubernetes/kubelet.conf here, which the old ones signed,
+and run install.sh --new-authority once; $clearing"
 fi
 
 # --- what is to change -----------------------------------------------------------------------------

@@ -22,7 +22,8 @@ sealed/ opened with sops, which needs an identity on this machine.
   --root DIR   install below DIR instead of / (an image, a chroot) and start nothing
   --no-start   start nothing: the next run without it does
   --new-authority
-               take a folder whose cluster authority is another than this machine's
+               take a folder whose cluster authority is another than this machine's,
+               once what the old one signed for the kubelet was removed
 
 Run it as root. What is right already is left alone, what the kubelet rotates is
 written only when it is absent, and what an earlier run put there and this folder
@@ -139,7 +140,7 @@ directory() { # PATH, which is for its owner alone
 # there, and PATH becomes a link to it: what the kubelet rotates has to be one. EFFECT is what has to be done then.
 each() {
 beside 37a3aef62b6d43ff46be7560d0f6680eed625c2ba24de5fb53853ebab09f07f3 preflight.sh
-beside 2922e6570684550ecaf8a693fc5e9426f8cee0395bcf64eb0b0c708272e07da4 etcd-member.sh
+beside 49d0b9b437555aaa569dd67586c96170747788fc20402900da81e88430481a4d etcd-member.sh
 beside 319069b56f72289fcb9051c3bf0043bd9b7c8d9236ac5269bcacb080907f19f6 ready.sh
 beside c9a3461c047b45e95641fc16c0ae8e579985c12ac6b840b444a182659a79789c host.json
 directory /etc/kubernetes/manifests
@@ -378,7 +379,8 @@ if [ -n "$was" ] && [ -z "$new_authority" ] && [ -f "$root$authority" ] &&
     ! share_key "$root$authority" "${from:-$here/rootfs}$authority"; then
     refuse "this folder has none of the authorities in $root$authority:
 it is of another cluster called ${identity%/*}, or they were replaced without this machine" \
-        "--new-authority for the latter; $clearing"
+        "for the latter, remove /var/lib/kubelet/pki and /etc/kubernetes/kubelet.conf here, which the old ones signed,
+and run install.sh --new-authority once; $clearing"
 fi
 
 # --- what is to change -----------------------------------------------------------------------------
