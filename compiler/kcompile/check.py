@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from kcompile import __version__, hostkeys, load, pipeline, reading, secretsfile, sops, spec_and_secrets, store
 from kcompile.artifact import MANIFEST, SCRIPT_MODE, SEALED, SIGNATURE, TreeFile
-from kcompile.errors import KcompileError, Position, Problem, SecretsError, Severity
+from kcompile.errors import KcompileError, Position, Problem, SecretsError, Severity, errors_among
 from kcompile.hosts import resolve
 from kcompile.secret import looks_secret
 from kcompile.witness import Looker, Witness
@@ -53,7 +53,7 @@ class Checked:
     @property
     def is_right(self) -> bool:
         """Whether the tree is what its spec and its secrets file give."""
-        return not any(problem.severity is Severity.ERROR for problem in self.problems)
+        return not errors_among(self.problems)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Collection, Iterator
 
 from kcompile import load, names, network, own_objects, yamlread
-from kcompile.errors import Path, Position, Problem, Severity, SpecError, described
+from kcompile.errors import Path, Position, Problem, Severity, SpecError, described, errors_among
 from kcompile.needs import can_speak, needs
 from kcompile.own_objects import Identity
 from kcompile.spec import Cluster
@@ -42,7 +42,7 @@ def check(
         for node in _objects(document)
         for problem in _problems(file, node, cluster, seen, wrong)
     ]
-    if any(problem.severity is Severity.ERROR for problem in problems):
+    if errors_among(problems):
         raise SpecError(problems)
     return tuple(problems)
 

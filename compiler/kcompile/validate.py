@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kcompile import load, marked, names, rules
-from kcompile.errors import Path, Problem, Severity, SpecError, described, format_path
+from kcompile.errors import Path, Problem, SpecError, described, errors_among, format_path
 from kcompile.load import Document
 from kcompile.manifest import ClusterSecrets
 from kcompile.secret import looks_secret
@@ -283,7 +283,7 @@ class Checked:
 def cluster(document: Document, now: datetime) -> tuple[Cluster, tuple[Problem, ...]]:
     """The cluster a document describes, and its warnings. Raises SpecError with every problem found."""
     checked = examined(document, now)
-    if checked.cluster is None or any(problem.severity is Severity.ERROR for problem in checked.problems):
+    if checked.cluster is None or errors_among(checked.problems):
         raise SpecError(checked.problems)
     return checked.cluster, checked.problems
 
